@@ -1,0 +1,49 @@
+# make results   everything from nothing: environment, data, training, tables, figures
+# make test      all tests        make lint   all checks        make report   the self-contained HTML report
+# make lock      resolve versions again
+SUITE ?= digits
+PYTHON ?= python3
+CORES ?= all
+SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config suite=$(SUITE) $(CONFIG)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: results report publish verify test test-cluster lint lock
+
+results: .venv/ready
+	$(SNAKEMAKE)
+	@echo && cat results/$(SUITE)/tables/table1.md
+	@echo "All tables: results/$(SUITE)/tables/   figures: results/$(SUITE)/figures/   make report writes results/$(SUITE)/report.html"
+
+report: .venv/ready
+	$(SNAKEMAKE)
+	$(SNAKEMAKE) --report results/$(SUITE)/report.html
+
+publish: .venv/ready
+	$(SNAKEMAKE) publish
+
+verify: .venv/ready
+	$(SNAKEMAKE) verify
+
+test: .venv/ready
+	.venv/bin/pytest -n 2 --dist loadfile
+
+test-cluster: .venv/ready
+	.venv/bin/pytest --override-ini addopts= -q tests/cluster
+
+lint: .venv/ready
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/snakemake --lint
+
+lock:
+	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[slurm,notebook,dev]' | $(PYTHON) envs/lock.py
+
+# The CUDA build of torch is large; --no-cache-dir would save space, the cache saves time.
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch .venv/ready

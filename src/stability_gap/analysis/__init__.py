@@ -1,0 +1,1 @@
+"""Trajectories to metrics, statistics and claims."""

@@ -1,0 +1,1 @@
+"""One run: training, continual evaluation, recording."""

@@ -1,0 +1,1 @@
+"""What learns: models, gain modulation, optimizers."""

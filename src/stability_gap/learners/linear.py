@@ -1,0 +1,61 @@
+"""A bias-free linear layer through oneDNN's matrix kernels.
+
+`torch.nn.Linear` takes MKL's sgemm on CPUs, which uses half of an AMD core's width (95 against 210 GFLOP/s measured on Zen 5,
+docs/performance.md); oneDNN uses all of it, on Intel as well. Same float32 arithmetic, another order of summation. Off the CPU
+this is `torch.nn.functional.linear`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none") -> Tensor:
+    """x @ weight.T + bias, optionally through ReLU, on oneDNN: (n, in), (out, in), (out,) -> (n, out)."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "")  # type: ignore[no-any-return]
+
+
+def uses_onednn(x: Tensor) -> bool:
+    """Whether oneDNN computes products with `x` (float32 or bfloat16 on a CPU that torch has oneDNN for)."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and torch.backends.mkldnn.is_available()
+
+
+class _OneDNNLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        (gradient,) = gradients
+        x, weight = ctx.saved_tensors
+        for_x = _product(gradient, weight.mT) if ctx.needs_input_grad[0] else None
+        for_weight = _product(gradient.mT, x.mT) if ctx.needs_input_grad[1] else None
+        return for_x, for_weight
+
+
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x @ weight.T: (n, in), (out, in) -> (n, out), differentiable once in both."""
+    if uses_onednn(x):
+        return _OneDNNLinear.apply(x, weight)  # type: ignore[no-any-return]
+    return functional.linear(x, weight)
+
+
+def linear_relu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """relu(x @ weight.T + bias) in one kernel, for evaluation only (no gradient)."""
+    return _product(x, weight, bias, "relu") if uses_onednn(x) else functional.linear(x, weight, bias).relu_()
+
+
+class Linear(nn.Module):
+    """z = W x without bias; W is (units, inputs), drawn from N(0, std²)."""
+
+    def __init__(self, inputs: int, units: int, std: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(units, inputs, generator=generator) * std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs) -> (n, units)."""
+        return linear(x, self.weight)

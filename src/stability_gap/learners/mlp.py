@@ -1,0 +1,45 @@
+"""The multilayer perceptron of the paper's MNIST experiments (PROTOCOL §4)."""
+
+import torch
+from torch import Tensor, nn
+
+from stability_gap.learners.linear import Linear, linear, linear_relu
+
+HIDDEN_STD = 0.01
+OUTPUT_STD = 0.05
+
+
+class MLP(nn.Module):
+    """inputs-hidden-hidden-classes with ReLU and no biases; hidden weights N(0, 0.01²), output weights N(0, 0.05²).
+
+    Args:
+        inputs: values per image. hidden: units of each hidden layer. classes: output units.
+        generator: the init stream of the seed; the three layers draw from it in order.
+    """
+
+    def __init__(self, inputs: int, hidden: int, classes: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.hidden1 = Linear(inputs, hidden, HIDDEN_STD, generator)
+        self.hidden2 = Linear(hidden, hidden, HIDDEN_STD, generator)
+        self.output = Linear(hidden, classes, OUTPUT_STD, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits: (n, inputs) -> (n, classes)."""
+        hidden = torch.relu(self.hidden1(images))
+        hidden = torch.relu(self.hidden2(hidden))
+        return self.output(hidden)  # type: ignore[no-any-return]
+
+    @property
+    def layers(self) -> dict[str, Linear]:
+        """The weight layers by name, input side first."""
+        return {"hidden1": self.hidden1, "hidden2": self.hidden2, "output": self.output}
+
+
+def mlp_logits(images: Tensor, hidden1: Tensor, hidden2: Tensor, output: Tensor, bias1: Tensor | None = None) -> Tensor:
+    """What `MLP.forward` computes, from effective weights and without gradients.
+
+    The hidden layers run in the precision of `images`, the output layer in that of `output`: with bfloat16 images and hidden
+    weights and float32 output weights the logits are not rounded to bfloat16. `bias1` (hidden,) joins the first layer's sums.
+    """
+    hidden = linear_relu(linear_relu(images, hidden1, bias1), hidden2)
+    return linear(hidden.to(output.dtype), output)

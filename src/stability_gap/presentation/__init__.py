@@ -1,0 +1,1 @@
+"""Tables and figures; nothing here computes a number."""

@@ -1,0 +1,166 @@
+"""Data sets as plain arrays, whatever files they come from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stability_gap.errors import UserError
+from stability_gap.files import digest
+from stability_gap.tasks import official_files
+from stability_gap.tasks.arrays import (
+    Array,
+    Images,
+    Labels,
+    check_labelled_images,
+    check_labels,
+    check_names,
+    check_normalisation,
+    check_same_size,
+    read_arrays,
+)
+from stability_gap.tasks.settings import DatasetSettings, DigitsSettings, NpzSettings, TorchvisionSettings
+
+LABELLED_IMAGES = ("train_images", "train_labels", "test_images", "test_labels")
+COARSE = ("train_coarse_labels", "test_coarse_labels", "coarse_names")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with their labels, split into training and test set.
+
+    train_images, test_images: uint8 (n, H, W) or (n, H, W, 3), raw pixels. train_labels, test_labels: int64 (n,),
+    0 … classes−1. mean, std: float32 (1,) or (3,), in raw pixel units: (pixel − mean) / std. official: made from the
+    published files, checked by their digests. files: sha256 of every file the arrays come from, by its path relative to
+    data_root. train_coarse_labels, test_coarse_labels: superclass of every image, int64 (n,), where the data set has
+    superclasses; coarse_names: their names in label order, where known.
+    """
+
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    classes: int
+    official: bool
+    files: dict[str, str]
+    train_coarse_labels: Labels | None = None
+    test_coarse_labels: Labels | None = None
+    coarse_names: tuple[str, ...] | None = None
+
+
+def load(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
+    """Load the data set that `settings` describe, from its files in `data_root`.
+
+    Nothing is written unless files are missing and `download` is true. Errors: UserError where files are missing,
+    damaged or hold something else.
+    """
+    match settings:
+        case DigitsSettings():
+            return _load_digits(settings)
+        case TorchvisionSettings():
+            return _load_official(settings, data_root, download)
+        case NpzSettings():
+            return _load_npz(settings, data_root)
+
+
+def download(settings: DatasetSettings, data_root: Path) -> None:
+    """Fetch the official files that `data_root` lacks; other sources have nothing to fetch. Errors: UserError."""
+    if isinstance(settings, TorchvisionSettings):
+        official_files.download(settings.name, data_root)
+
+
+def assemble(
+    path: Path,
+    arrays: dict[str, Array],
+    classes: int,
+    official: bool,
+    files: dict[str, str],
+    names: dict[str, str] | None = None,
+) -> Dataset:
+    """Make a Dataset of `arrays`, which came from `path`.
+
+    `names` maps fields of Dataset to keys of `arrays` (default: the same). Errors: UserError, naming file and array.
+    """
+    names = names or {field: field for field in arrays}
+    train_images, train_labels, test_images, test_labels = (names[field] for field in LABELLED_IMAGES)
+    train = check_labelled_images(path, arrays, train_images, train_labels, classes)
+    test = check_labelled_images(path, arrays, test_images, test_labels, classes)
+    check_same_size(path, arrays, train_images, test_images)
+    mean, std = check_normalisation(path, arrays, train_images)
+
+    train_coarse, test_coarse, coarse_names = (names.get(field) for field in COARSE)
+    superclasses = check_names(path, arrays, coarse_names) if coarse_names else None
+    coarse_classes = len(superclasses) if superclasses else classes
+    return Dataset(
+        *train,
+        *test,
+        mean,
+        std,
+        classes,
+        official,
+        files,
+        check_labels(path, arrays, train_coarse, len(train[0]), coarse_classes) if train_coarse else None,
+        check_labels(path, arrays, test_coarse, len(test[0]), coarse_classes) if test_coarse else None,
+        superclasses,
+    )
+
+
+def _load_digits(settings: DigitsSettings) -> Dataset:
+    from sklearn.datasets import load_digits  # slow to import, needed for this source only
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    images, labels = digits.images.astype(np.uint8), digits.target.astype(np.int64)
+    try:
+        train, test = train_test_split(
+            np.arange(len(labels)),
+            test_size=settings.test_fraction,
+            random_state=settings.split_seed,
+            stratify=labels,
+        )
+    except ValueError as error:
+        raise UserError(f"test_fraction: {settings.test_fraction} leaves a part too small ({error}). Try 0.25.") from error
+    train, test = np.sort(train), np.sort(test)
+    return Dataset(
+        images[train],
+        labels[train],
+        images[test],
+        labels[test],
+        mean=np.array([images[train].mean()], np.float32),
+        std=np.array([images[train].std()], np.float32),
+        classes=10,
+        official=True,
+        files={},
+    )
+
+
+def _load_official(settings: TorchvisionSettings, data_root: Path, download: bool) -> Dataset:
+    if download:
+        official_files.download(settings.name, data_root)
+    arrays, files = official_files.read(settings.name, data_root)
+    arrays |= _normalisation(settings)
+    return assemble(data_root, arrays, 100 if settings.name == "CIFAR100" else 10, official=True, files=files)
+
+
+def _load_npz(settings: NpzSettings, data_root: Path) -> Dataset:
+    path = data_root / settings.file
+    if not path.is_file():
+        raise UserError(
+            f"file: {settings.file} is not in data_root ({data_root}). "
+            "Copy it there, or set data_root in the configuration to the folder that has it."
+        )
+    chosen = {field: getattr(settings, field) for field in (*LABELLED_IMAGES, *COARSE)}
+    names = {field: name for field, name in chosen.items() if name is not None}
+    arrays = read_arrays(path, names.values()) | _normalisation(settings)
+    return assemble(path, arrays, settings.classes, official=False, files={settings.file: digest(path)}, names=names)
+
+
+def _normalisation(settings: TorchvisionSettings | NpzSettings) -> dict[str, Array]:
+    """Mean and std in raw pixel units."""
+    return {
+        "mean": (np.array(settings.mean) * 255).astype(np.float32),
+        "std": (np.array(settings.std) * 255).astype(np.float32),
+    }

@@ -1,0 +1,150 @@
+"""Settings of data sets and streams: what may stand in the configuration, with units."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from stability_gap.settings import Settings
+
+PixelMean = Annotated[float, Field(ge=0, le=1)]
+PixelStd = Annotated[float, Field(gt=0, le=1)]
+Angle = Annotated[float, Field(ge=0, lt=360)]
+Mean = Annotated[
+    list[PixelMean],
+    Field(min_length=1, description="Mean per channel, of pixels scaled to 0..1; one value serves all."),
+]
+Std = Annotated[
+    list[PixelStd],
+    Field(min_length=1, description="Standard deviation per channel, of pixels scaled to 0..1; one value serves all."),
+]
+RandomSeed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class DigitsSettings(Settings):
+    """scikit-learn's bundled 8×8 digits (1797 images, pixels 0..16), normalised by their own training mean and std."""
+
+    source: Literal["sklearn_digits"]
+    test_fraction: float = Field(0.25, gt=0, lt=1, description="Fraction of the images held out as test set.")
+    split_seed: RandomSeed = Field(0, description="Seed of the stratified train/test split.")
+
+
+class TorchvisionSettings(Settings):
+    """The official files of a data set that torchvision knows, checked against the md5 sums published there."""
+
+    source: Literal["torchvision"]
+    name: Literal["MNIST", "CIFAR10", "CIFAR100"] = Field(description="Data set, by torchvision's name.")
+    mean: Mean
+    std: Std
+
+    @model_validator(mode="after")
+    def _channels(self) -> "TorchvisionSettings":
+        _check_channels(self.mean, self.std, channels=1 if self.name == "MNIST" else 3)
+        return self
+
+
+class NpzSettings(Settings):
+    """An npz file of your own: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0 to classes−1."""
+
+    source: Literal["npz"]
+    file: str = Field(description="The npz file, relative to data_root.")
+    classes: int = Field(ge=2, description="Number of classes.")
+    train_images: str = Field("train_images", description="Name of the array of training images.")
+    train_labels: str = Field("train_labels", description="Name of the array of training labels.")
+    test_images: str = Field("test_images", description="Name of the array of test images.")
+    test_labels: str = Field("test_labels", description="Name of the array of test labels.")
+    train_coarse_labels: str | None = Field(None, description="Name of the array of superclasses of the training images.")
+    test_coarse_labels: str | None = Field(None, description="Name of the array of superclasses of the test images.")
+    coarse_names: str | None = Field(None, description="Name of the array of superclass names (text), in label order.")
+    mean: Mean
+    std: Std
+
+    @field_validator("file")
+    @classmethod
+    def _relative(cls, file: str) -> str:
+        if not file or PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+            raise ValueError("write a path inside data_root, e.g. 'cifar10.npz'")
+        return file
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NpzSettings":
+        if (self.train_coarse_labels is None) != (self.test_coarse_labels is None):
+            raise ValueError("train_coarse_labels and test_coarse_labels go together: give both or neither")
+        if self.coarse_names is not None and self.train_coarse_labels is None:
+            raise ValueError("coarse_names needs train_coarse_labels and test_coarse_labels")
+        _check_channels(self.mean, self.std, channels=3)
+        return self
+
+
+# A source of image folders (mini-ImageNet) is one more model here and one more reader in datasets.load.
+DatasetSettings = Annotated[DigitsSettings | TorchvisionSettings | NpzSettings, Field(discriminator="source")]
+
+
+class SplitStream(Settings):
+    """Class-incremental: task t holds the t-th group of classes, in natural order (classes 0, 1, then 2, 3, …)."""
+
+    kind: Literal["split"]
+    classes_per_task: int = Field(ge=1, description="Classes of each task; divides the number of classes.")
+
+
+class RotatedStream(Settings):
+    """Domain-incremental: task t holds every image, rotated by the t-th angle."""
+
+    kind: Literal["rotated"]
+    angles: list[Angle] = Field(min_length=1, description="One angle per task, in degrees, counter-clockwise.")
+    interpolation: Literal["nearest", "bilinear"] = Field("nearest", description="How rotated pixels are interpolated.")
+
+    @field_validator("angles")
+    @classmethod
+    def _unique(cls, angles: list[float]) -> list[float]:
+        _check_unique(angles)
+        return angles
+
+
+class PermutedStream(Settings):
+    """Domain-incremental: task 1 holds the images as they are, each later one a fixed pixel permutation of them."""
+
+    kind: Literal["permuted"]
+    permutations: int = Field(ge=1, description="Number of permutations; the stream has one task more, the identity.")
+    permutation_seed: RandomSeed = Field(42, description="Seed of the permutations, shared by all runs.")
+
+
+class SuperclassStream(Settings):
+    """Domain-incremental: the label is the superclass, task t holds the t-th fine class (label order) of each."""
+
+    kind: Literal["superclass"]
+    tasks: int = Field(3, ge=1, description="Number of tasks: fine classes used of every superclass.")
+
+
+class CumulativeClassesStream(Settings):
+    """Class-incremental: task t adds the fine classes of the t-th superclass to those seen before."""
+
+    kind: Literal["cumulative_superclasses"]
+    superclasses: list[str | int] = Field(min_length=1, description="One superclass per task, by name or coarse label.")
+    classes: int = Field(100, ge=2, description="Outputs of the single head.")
+
+    @field_validator("superclasses")
+    @classmethod
+    def _unique(cls, superclasses: list[str | int]) -> list[str | int]:
+        _check_unique(superclasses)
+        if any(isinstance(entry, int) and entry < 0 for entry in superclasses):
+            raise ValueError("a coarse label is 0 or larger")
+        return superclasses
+
+
+StreamSettings = Annotated[
+    SplitStream | RotatedStream | PermutedStream | SuperclassStream | CumulativeClassesStream,
+    Field(discriminator="kind"),
+]
+
+
+def _check_unique(entries: list[float] | list[str | int]) -> None:
+    repeated = [str(entry) for position, entry in enumerate(entries) if entry in entries[:position]]
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} stands here twice; every task needs an entry of its own")
+
+
+def _check_channels(mean: list[float], std: list[float], channels: int) -> None:
+    if len(mean) != len(std) or len(mean) not in (1, channels):
+        expected = "1 value" if channels == 1 else f"1 or {channels} values"
+        raise ValueError(f"mean and std need {expected} each, not {len(mean)} and {len(std)}")

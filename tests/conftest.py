@@ -1,0 +1,23 @@
+"""Fixtures for all tests."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Find real image data: shared_data("MNIST/raw") is its path, or skips the test.
+
+    Looked for in $STABILITY_GAP_SHARED_DATA, else in ../shared/data beside the repository.
+    """
+    root = Path(os.environ.get("STABILITY_GAP_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+    def find(part: str) -> Path:
+        if not (root / part).exists():
+            pytest.skip(f"needs real data: no {part} in {root}; set STABILITY_GAP_SHARED_DATA to a folder that has it")
+        return root / part
+
+    return find

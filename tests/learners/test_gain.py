@@ -1,0 +1,292 @@
+"""Gain modulation: the recurrence, z = g·(W x) + b, the gradient of the raw weights, and use with any torch model."""
+
+import copy
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import torch
+from torch import nn
+from torch.nn import functional
+
+from stability_gap.learners.gain import GainModulation, entropy, next_gain
+
+
+def random_logits(seed: int, batch: int = 6, classes: int = 4) -> torch.Tensor:
+    return 3 * torch.randn(batch, classes, generator=torch.Generator().manual_seed(seed))
+
+
+def set_gain(modulation: GainModulation, value: float) -> None:
+    for gain in modulation.gains:
+        gain.fill_(value)
+
+
+@pytest.fixture
+def linear() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(5, 4).double()
+
+
+class SmallCNN(nn.Module):
+    """What a user may bring: convolutions with biases, batch norm, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2))
+        self.fc = nn.Linear(16, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.features(images).flatten(1))
+
+
+@pytest.fixture
+def cnn() -> SmallCNN:
+    torch.manual_seed(1)
+    return SmallCNN()
+
+
+def cnn_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Bright, dark and striped images: easy to tell apart."""
+    labels = torch.arange(30) % 3
+    images = 0.1 * torch.randn(30, 1, 6, 6, generator=torch.Generator().manual_seed(2))
+    images[labels == 0] += 1
+    images[labels == 2, :, ::2] += 2
+    return images, labels
+
+
+# --- entropy and recurrence -----------------------------------------------------------------------------------------
+
+
+def test_entropy_is_the_batch_mean_of_the_shannon_entropy_in_nats():
+    logits = random_logits(0, batch=50, classes=10).double()
+    expected = scipy.stats.entropy(scipy.special.softmax(logits.numpy(), axis=1), axis=1).mean()
+    assert entropy(logits).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_entropy_of_uniform_and_certain_outputs():
+    assert entropy(torch.zeros(3, 10)).item() == pytest.approx(np.log(10), rel=1e-6)
+    assert entropy(torch.tensor([[1000.0, 0.0, -1000.0]])).item() == 0.0
+
+
+@pytest.mark.parametrize(("g0", "gamma", "eta"), [(1.0, 0.9, 0.4), (0.5, 0.0, 2.0), (2.0, 0.99, 0.0)])
+def test_gains_follow_the_recurrence(linear, g0, gamma, eta):
+    modulation = GainModulation([linear], g0=g0, gamma=gamma, eta=eta)
+    outputs = [None, *(random_logits(seed).double() for seed in range(100))]
+    expected = g0
+    for logits in outputs:
+        h = 0.0
+        if logits is not None:
+            p = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(axis=1, keepdims=True)
+            h = float(np.mean(-np.sum(p * np.log(p), axis=1)))
+        expected = gamma * expected + (1 - gamma) * g0 + eta * h
+        modulation.step(logits)
+        assert modulation.gains[0].shape == (4,)
+        assert modulation.gains[0].tolist() == pytest.approx([expected] * 4, abs=1e-6)
+
+
+def test_before_the_first_output_the_gain_rests_at_g0(linear):
+    modulation = GainModulation([linear], g0=1.5, eta=0.4)
+    for _ in range(3):
+        modulation.step(None)
+    assert modulation.gains[0].tolist() == pytest.approx([1.5] * 4, abs=1e-12)
+
+
+def test_the_steady_state_under_constant_entropy():
+    gain, h = torch.tensor(1.0, dtype=torch.float64), 1.7
+    for _ in range(400):
+        gain = next_gain(gain, h, g0=1.0, gamma=0.9, eta=0.4)
+    assert gain.item() == pytest.approx(1.0 + 0.4 * 1.7 / (1 - 0.9), rel=1e-12)
+
+
+def test_all_layers_share_the_course_of_the_gain(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    first, second = modulation.gains
+    assert (first.shape, second.shape) == ((4,), (3,))
+    assert set(first.tolist()) == set(second.tolist())
+    assert first[0] > 1
+
+
+# --- what a layer computes ------------------------------------------------------------------------------------------
+
+
+def test_a_linear_layer_computes_g_w_x_plus_an_unscaled_bias(linear):
+    x = torch.randn(7, 5, dtype=torch.float64)
+    weight, bias = linear.weight.detach().clone(), linear.bias.detach().clone()
+    set_gain(GainModulation([linear], eta=0.4), 2.5)
+    torch.testing.assert_close(linear(x), 2.5 * (x @ weight.T) + bias, rtol=1e-12, atol=1e-12)
+
+
+def test_a_convolution_computes_g_w_x_plus_an_unscaled_bias():
+    layer = nn.Conv2d(2, 3, 3).double()
+    x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
+    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
+    set_gain(GainModulation([layer], eta=0.4), 2.5)
+    expected = 2.5 * functional.conv2d(x, weight) + bias.view(1, 3, 1, 1)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_each_unit_has_its_own_gain(linear):
+    x = torch.randn(7, 5, dtype=torch.float64)
+    weight, bias = linear.weight.detach().clone(), linear.bias.detach().clone()
+    modulation = GainModulation([linear], eta=0.4)
+    gains = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    modulation.gains[0].copy_(gains)
+    torch.testing.assert_close(linear(x), gains * (x @ weight.T) + bias, rtol=1e-12, atol=1e-12)
+
+
+def test_attaching_at_g0_1_changes_no_output(cnn):
+    images, _ = cnn_batch()
+    cnn.eval()
+    before = cnn(images)
+    GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    torch.testing.assert_close(cnn(images), before, rtol=0, atol=0)
+
+
+# --- gradients ------------------------------------------------------------------------------------------------------
+
+
+def gradient_of_effective_weight(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    effective = weight.detach().clone().requires_grad_()
+    functional.cross_entropy(x @ effective.T + bias, torch.arange(len(x)) % 4).backward()
+    return effective.grad
+
+
+def test_the_gradient_of_the_raw_weight_is_g_times_that_of_the_effective_one(linear):
+    x, g = torch.randn(8, 5, dtype=torch.float64), 2.5
+    set_gain(GainModulation([linear], eta=0.4), g)
+    functional.cross_entropy(linear(x), torch.arange(8) % 4).backward()
+    expected = g * gradient_of_effective_weight(linear.weight, linear.bias, x)
+    torch.testing.assert_close(linear.parametrizations.weight.original.grad, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_one_sgd_step_moves_the_effective_weight_by_lr_g_squared(linear):
+    x, g, lr = torch.randn(8, 5, dtype=torch.float64), 2.5, 0.01
+    set_gain(GainModulation([linear], eta=0.4), g)
+    before = linear.weight.detach().clone()
+    gradient = gradient_of_effective_weight(linear.weight, linear.bias, x)
+    optimizer = torch.optim.SGD(linear.parameters(), lr=lr)
+    functional.cross_entropy(linear(x), torch.arange(8) % 4).backward()
+    optimizer.step()
+    torch.testing.assert_close(linear.weight - before, -lr * g**2 * gradient, rtol=1e-10, atol=1e-14)
+
+
+def test_the_gain_is_no_parameter_and_takes_no_gradient(linear):
+    modulation = GainModulation([linear], eta=0.4)
+    linear(torch.randn(2, 5, dtype=torch.float64)).sum().backward()
+    assert {name for name, _ in linear.named_parameters()} == {"bias", "parametrizations.weight.original"}
+    assert not modulation.gains[0].requires_grad
+
+
+def test_step_keeps_no_graph_of_the_output_it_is_given(linear):
+    modulation = GainModulation([linear], eta=0.4)
+    x = torch.randn(8, 5, dtype=torch.float64)
+    logits = None
+    for _ in range(2):  # a kept graph would make the second backward fail
+        modulation.step(logits)
+        logits = linear(x)
+        functional.cross_entropy(logits, torch.arange(8) % 4).backward()
+    assert not modulation.gains[0].requires_grad
+
+
+# --- frozen but for step --------------------------------------------------------------------------------------------
+
+
+def test_forward_passes_move_no_gain_in_either_mode(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    before = [gain.clone() for gain in modulation.gains]
+    images, labels = cnn_batch()
+    for mode in (True, False):
+        cnn.train(mode)
+        functional.cross_entropy(cnn(images), labels).backward()
+        assert all(torch.equal(gain, kept) for gain, kept in zip(modulation.gains, before, strict=True))
+    modulation.step(random_logits(1))
+    assert not torch.equal(modulation.gains[0], before[0])
+
+
+def test_gains_travel_with_the_state_dict(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    twin = SmallCNN()
+    twin_modulation = GainModulation([twin.features[0], twin.fc], eta=0.4)
+    twin.load_state_dict(copy.deepcopy(cnn.state_dict()))
+    assert all(torch.equal(a, b) for a, b in zip(modulation.gains, twin_modulation.gains, strict=True))
+    images, _ = cnn_batch()
+    assert torch.equal(cnn.eval()(images), twin.eval()(images))
+
+
+def test_gains_follow_the_dtype_of_the_model(cnn):
+    modulation = GainModulation([cnn.fc], eta=0.4)
+    cnn.double()
+    modulation.step(random_logits(0).double())
+    assert modulation.gains[0].dtype == torch.float64
+    assert modulation.gains[0] is cnn.fc.parametrizations.weight[0].gain
+
+
+# --- detach ---------------------------------------------------------------------------------------------------------
+
+
+def test_detach_leaves_plain_weights_that_compute_the_same(cnn):
+    images, _ = cnn_batch()
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    before = cnn.eval()(images)
+    effective = cnn.fc.weight.detach().clone()
+    modulation.detach()
+    assert cnn.state_dict().keys() == SmallCNN().state_dict().keys()
+    assert torch.equal(cnn.fc.weight, effective)
+    assert isinstance(cnn.fc.weight, nn.Parameter)
+    assert torch.equal(cnn(images), before)
+    assert modulation.gains == []
+
+
+# --- any model, any optimizer ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [
+        lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
+        lambda parameters: torch.optim.AdamW(parameters, lr=0.01),
+        lambda parameters: torch.optim.RMSprop(parameters, lr=0.005),
+    ],
+)
+def test_the_loop_of_the_docstring_trains_any_model_with_any_optimizer(cnn, make_optimizer):
+    images, labels = cnn_batch()
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.2)
+    optimizer = make_optimizer(cnn.parameters())
+    logits, losses, expected = None, [], 1.0
+    for _ in range(40):
+        expected = 0.9 * expected + 0.1 + 0.2 * (0.0 if logits is None else entropy(logits).item())
+        modulation.step(logits)
+        assert modulation.gains[1][0].item() == pytest.approx(expected, abs=1e-5)
+        logits = cnn(images)
+        loss = functional.cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+    assert modulation.gains[0].max() > 1
+
+
+# --- bad arguments --------------------------------------------------------------------------------------------------
+
+
+def test_no_layer_is_refused():
+    with pytest.raises(ValueError, match="at least one layer"):
+        GainModulation([], eta=0.4)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.5, -0.1, float("nan")])
+def test_a_decay_outside_0_to_1_is_refused_before_anything_is_attached(linear, gamma):
+    with pytest.raises(ValueError, match="gamma"):
+        GainModulation([linear], eta=0.4, gamma=gamma)
+    assert "weight" in dict(linear.named_parameters())
+
+
+def test_a_module_without_weights_is_refused():
+    with pytest.raises((AttributeError, ValueError), match="weight"):
+        GainModulation([nn.ReLU()], eta=0.4)

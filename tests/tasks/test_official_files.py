@@ -1,0 +1,145 @@
+"""Official files: md5 before reading, missing and damaged files, downloads."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stability_gap.errors import UserError
+from stability_gap.tasks import official_files
+from stability_gap.tasks.datasets import download, load
+from stability_gap.tasks.settings import TorchvisionSettings
+
+MNIST = TorchvisionSettings(source="torchvision", name="MNIST", mean=[0.1307], std=[0.3081])
+CIFAR100 = TorchvisionSettings(source="torchvision", name="CIFAR100", mean=[0.5] * 3, std=[0.25] * 3)
+
+
+def snapshot(folder):
+    return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+def test_made_mnist_is_read_and_nothing_is_written(made_mnist, mnist_root):
+    before = snapshot(mnist_root)
+    dataset = load(MNIST, mnist_root, download=True)
+    assert snapshot(mnist_root) == before
+    assert np.array_equal(dataset.train_images, made_mnist[0]["train-images-idx3-ubyte.gz"])
+    assert np.array_equal(dataset.test_images, made_mnist[0]["t10k-images-idx3-ubyte.gz"])
+    assert np.array_equal(dataset.train_labels, made_mnist[0]["train-labels-idx1-ubyte.gz"])
+    assert np.array_equal(dataset.test_labels, made_mnist[0]["t10k-labels-idx1-ubyte.gz"])
+    assert dataset.train_labels.dtype == np.int64
+    assert dataset.official
+    assert dataset.mean == np.float32(0.1307 * 255)
+    assert sorted(dataset.files) == sorted(f"MNIST/raw/{name}" for name in made_mnist[1])
+
+
+def test_real_mnist_as_torchvision_reads_it(shared_data, tmp_path):
+    from torchvision import datasets
+
+    root = shared_data("MNIST/raw").parents[1]
+    before = snapshot(root)
+    dataset = load(MNIST, root, download=True)
+    assert snapshot(root) == before
+    shutil.copytree(root / "MNIST", tmp_path / "MNIST", copy_function=shutil.copyfile)
+    for folder in (tmp_path / "MNIST", tmp_path / "MNIST/raw"):
+        folder.chmod(0o755)
+    for train, images, labels in (
+        (True, dataset.train_images, dataset.train_labels),
+        (False, dataset.test_images, dataset.test_labels),
+    ):
+        expected = datasets.MNIST(tmp_path, train=train, download=True)
+        assert np.array_equal(images, expected.data.numpy())
+        assert np.array_equal(labels, expected.targets.numpy())
+
+
+def test_damaged_file_is_refused_with_both_sums(mnist_root):
+    path = mnist_root / "MNIST/raw/train-images-idx3-ubyte.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserError, match=rf"{path} is damaged.*md5 [0-9a-f]{{32}}, expected [0-9a-f]{{32}}. Delete it"):
+        load(MNIST, mnist_root, download=True)
+
+
+def test_missing_files_are_named(mnist_root):
+    (mnist_root / "MNIST/raw/t10k-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(UserError) as caught:
+        load(MNIST, mnist_root, download=False)
+    message = str(caught.value)
+    assert "MNIST/raw/t10k-images-idx3-ubyte.gz missing" in message
+    assert "train-images" not in message
+    assert f"data_root ({mnist_root})" in message
+    assert "Set data_root" in message
+
+
+@pytest.mark.usefixtures("made_mnist", "no_network")
+def test_neither_files_nor_network(tmp_path):
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz is not in data_root .*no network.*Set data_root"):
+        load(MNIST, tmp_path / "data", download=True)
+    assert not list((tmp_path / "data").rglob("*.gz"))
+    assert not list((tmp_path / "data").glob(".download-*"))
+
+
+def test_data_root_that_cannot_be_made(made_mnist, tmp_path):
+    (tmp_path / "data").write_text("a file in the way")
+    with pytest.raises(UserError, match=r"MNIST/raw/train-images-idx3-ubyte.gz is not in data_root"):
+        load(MNIST, tmp_path / "data", download=True)
+
+
+def test_only_missing_files_are_downloaded(made_mnist, mnist_root, monkeypatch):
+    asked = []
+
+    def fetch(url: str, folder: str, name: str, md5: str) -> None:
+        asked.append(url)
+        if "ossci" in url:
+            raise RuntimeError("File not found or corrupted.")
+        (Path(folder) / name).write_bytes(made_mnist[1][name])
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
+    (mnist_root / "MNIST/raw/t10k-labels-idx1-ubyte.gz").unlink()
+    download(MNIST, mnist_root)
+    assert [url.rsplit("/")[-1] for url in asked] == ["t10k-labels-idx1-ubyte.gz"] * 2  # the first mirror failed
+    assert load(MNIST, mnist_root, download=False).official
+    assert not list(mnist_root.glob(".download-*"))
+
+
+@pytest.mark.parametrize("layout", ["unpacked", "archive", "archive beside an incomplete folder"])
+def test_made_cifar100(made_cifar100, layout, tmp_path):
+    expected, files, archive = made_cifar100
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        if layout == "unpacked" or (layout.endswith("folder") and path.endswith("meta")):
+            (tmp_path / path).write_bytes(content)
+    if layout.startswith("archive"):
+        (tmp_path / "cifar-100-python.tar.gz").write_bytes(archive)
+    before = snapshot(tmp_path)
+    dataset = load(CIFAR100, tmp_path, download=True)
+    assert snapshot(tmp_path) == before
+    assert np.array_equal(dataset.train_images, expected.train_images)
+    assert np.array_equal(dataset.test_labels, expected.test_labels)
+    assert np.array_equal(dataset.train_coarse_labels, expected.train_labels // 5)
+    assert dataset.coarse_names[19] == "superclass 19"
+    assert dataset.classes == 100
+    assert dataset.mean.tolist() == [127.5] * 3
+    assert set(dataset.files) == set(files)
+
+
+@pytest.mark.parametrize("damaged", ["cifar-100-python/meta", "cifar-100-python.tar.gz"])
+def test_no_pickle_is_read_before_its_md5_matched(made_cifar100, damaged, monkeypatch, tmp_path):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("unpickled an unverified file")
+
+    _, files, archive = made_cifar100
+    (tmp_path / "cifar-100-python").mkdir()
+    (tmp_path / "cifar-100-python.tar.gz").write_bytes(archive)
+    if damaged.endswith("meta"):
+        for path, content in files.items():
+            (tmp_path / path).write_bytes(content)
+    (tmp_path / damaged).write_bytes(b"damaged")
+    monkeypatch.setattr(official_files.pickle, "loads", never)
+    with pytest.raises(UserError, match=f"{damaged} is damaged"):
+        load(CIFAR100, tmp_path, download=True)
+
+
+def test_cifar_without_files_names_the_archive(made_cifar100, tmp_path):
+    with pytest.raises(UserError, match=r"cifar-100-python.tar.gz missing"):
+        load(CIFAR100, tmp_path, download=False)

@@ -1,0 +1,93 @@
+"""Publishing a suite and comparing a rebuild with it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stability_gap import files, publication
+from stability_gap.errors import UserError
+
+RUN = {
+    "benchmark": "split_digits",
+    "optimizer": "sgd",
+    "seeds": {"1": {"status": "completed", "diverged_at": None}, "2": {"status": "diverged", "diverged_at": 7}},
+    "code": "abc",
+    "versions": {"torch": "2.15.0"},
+    "device": "cpu",
+    "stream_digest": "d1",
+    "official": True,
+}
+
+
+def make_suite(folder: Path, mean: float = 0.5) -> Path:
+    for name in publication.TABLES:
+        files.write_text(folder / name, "x\n")
+    summary = {"benchmark": "b", "optimizer": "o", "metric": "avg_acc", "context": None, "n": 4, "mean": mean, "sd": 0.1}
+    files.write_csv(folder / "summary.csv", pd.DataFrame([summary, {**summary, "metric": "wc_acc", "mean": None}]))
+    files.write_text(folder / "tables" / "table1.md", "| a |\n")
+    files.write_text(folder / "figures" / "curves.svg", "<svg/>\n")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    files.write_json(tmp_path / "run" / "run.json", RUN)
+    return tmp_path / "run"
+
+
+def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: Path) -> None:
+    suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
+    files.write_text(output / "figures" / "stale.svg", "old")
+    publication.publish(suite, [run], {"suite": "digits"}, output)
+    manifest = files.read_json(output / "MANIFEST.json")
+    assert set(manifest["files"]) == {*publication.TABLES, "tables/table1.md", "figures/curves.svg"}
+    for name, digest in manifest["files"].items():
+        assert files.digest(output / name) == digest == files.digest(suite / name)
+    assert not (output / "figures" / "stale.svg").exists()
+    assert manifest["runs"] == 2
+    assert manifest["diverged"] == {"split_digits sgd 2": 7}
+    assert manifest["streams"] == {"split_digits": {"digest": "d1", "official": True}}
+    assert manifest["config"] == {"suite": "digits"}
+
+
+def test_publishing_twice_gives_the_same_bytes(tmp_path: Path, run: Path) -> None:
+    suite = make_suite(tmp_path / "suite")
+    publication.publish(suite, [run], {}, tmp_path / "one")
+    publication.publish(suite, [run], {}, tmp_path / "two")
+    assert files.digest(tmp_path / "one" / "MANIFEST.json") == files.digest(tmp_path / "two" / "MANIFEST.json")
+
+
+def test_runs_of_different_code_are_not_published(tmp_path: Path, run: Path) -> None:
+    files.write_json(tmp_path / "other" / "run.json", {**RUN, "code": "changed"})
+    with pytest.raises(UserError, match="differ in code"):
+        publication.publish(make_suite(tmp_path / "suite"), [run, tmp_path / "other"], {}, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+def test_a_folder_that_is_no_published_suite_is_left_alone(tmp_path: Path, run: Path) -> None:
+    files.write_text(tmp_path / "home" / "thesis.tex", "years of work")
+    with pytest.raises(UserError, match="no published suite"):
+        publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "home")
+    assert (tmp_path / "home" / "thesis.tex").exists()
+
+
+def test_an_unfinished_suite_is_not_published(tmp_path: Path, run: Path) -> None:
+    (make_suite(tmp_path / "suite") / "claims.csv").unlink()
+    with pytest.raises(UserError, match=r"lacks claims\.csv"):
+        publication.publish(tmp_path / "suite", [run], {}, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+@pytest.mark.parametrize(("mean", "same_bytes"), [(0.5, True), (0.59, False)])
+def test_a_rebuild_within_two_standard_errors_agrees(tmp_path: Path, run: Path, mean: float, same_bytes: bool) -> None:
+    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    table = publication.verify(make_suite(tmp_path / "rebuilt", mean), tmp_path / "published")
+    assert table[table["kind"] == "mean"]["agrees"].all()
+    assert bool(table[table["kind"] == "file"]["agrees"].all()) is same_bytes
+
+
+def test_a_rebuild_beyond_two_standard_errors_is_refused(tmp_path: Path, run: Path) -> None:
+    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    with pytest.raises(UserError, match="1 means differ"):
+        publication.verify(make_suite(tmp_path / "rebuilt", mean=0.61), tmp_path / "published")

@@ -1,0 +1,132 @@
+"""Bad input stops the workflow with one message that names the key or file and the fix, before anything is made."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_workflow import Workflow, files_below
+
+Change = Callable[[dict[str, Any]], Any]
+
+BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
+    "unknown key": (
+        lambda values: values["benchmarks"]["split_digits"].update(batchsize=64),
+        "config.yaml: benchmarks.split_digits.batchsize: unknown key. Did you mean 'batch_size'?",
+    ),
+    "unknown key at the top": (
+        lambda values: values.update(thread=2),
+        "config.yaml: thread: unknown key. Did you mean 'threads'?",
+    ),
+    "number that is text": (
+        lambda values: values["optimizers"]["sgd"].update(learning_rate="1e-3"),
+        "config.yaml: optimizers.sgd.learning_rate: '1e-3' is text to YAML 1.1, not a number; write 0.001",
+    ),
+    "unknown suite": (
+        lambda values: values.update(suite="digts"),
+        "config.yaml: suite: no 'digts' under suites. Did you mean 'digits'?",
+    ),
+    "unknown optimizer in a suite": (
+        lambda values: values["suites"]["smoke"].update(optimizers=["sgd", "ngmsgd"]),
+        "config.yaml: suites.smoke.optimizers: no 'ngmsgd' under optimizers. Did you mean 'ngm_sgd'?",
+    ),
+    "unknown benchmark in a suite": (
+        lambda values: values["suites"]["smoke"].update(benchmarks=["split_digit_smoke"]),
+        "config.yaml: suites.smoke.benchmarks: no 'split_digit_smoke' under benchmarks. Did you mean 'split_digits_smoke'?",
+    ),
+    "repeated seeds": (
+        lambda values: values["suites"]["smoke"].update(seeds=[42, 43, 42]),
+        "config.yaml: suites.smoke.seeds: [42] repeated; every seed once",
+    ),
+    "like of nothing": (
+        lambda values: values["benchmarks"]["split_digits_smoke"].update(like="split_digit"),
+        "config.yaml: benchmarks.split_digits_smoke.like: no block 'split_digit'. Did you mean 'split_digits'?",
+    ),
+    "results below a file": (
+        lambda values: values.update(results="Snakefile/results"),
+        "config.yaml: results: cannot write to Snakefile/results: Snakefile is no folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_CONFIGURATIONS)
+def test_a_bad_configuration_is_refused(fresh: Workflow, fault: str) -> None:
+    change, message = BAD_CONFIGURATIONS[fault]
+    fresh.configure(change)
+    before = files_but_logs(fresh)
+    refused = fresh.snakemake("--cores", "all")
+    assert refused.returncode != 0
+    assert only_error(refused.stdout).startswith(f"error: {message}")
+    assert files_but_logs(fresh) == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("suite=digts", "config.yaml: suite: no 'digts' under suites. Did you mean 'digits'?"),
+        ("threads=0", "config.yaml: threads: should be greater than 0 (is 0)."),
+        ("devise=cpu", "config.yaml: devise: unknown key. Did you mean 'device'?"),
+    ],
+)
+def test_a_bad_setting_on_the_command_line_is_refused(fresh: Workflow, setting: str, message: str) -> None:
+    refused = fresh.snakemake("--cores", "all", "--config", setting)
+    assert refused.returncode != 0
+    assert only_error(refused.stdout) == f"error: {message}"
+
+
+def test_all_problems_are_told_at_once(fresh: Workflow) -> None:
+    def two_faults(values: dict[str, Any]) -> None:
+        values["benchmarks"]["split_mnist"].update(batchsize=64)
+        values["optimizers"]["adam"].update(learning_rate=-1.0)
+
+    fresh.configure(two_faults)
+    error = only_error(fresh.snakemake("--dry-run").stdout)
+    assert "benchmarks.split_mnist.batchsize" in error
+    assert "optimizers.adam.learning_rate" in error
+
+
+def test_missing_images_without_a_network_fail_fast_and_clearly(fresh: Workflow) -> None:
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    failed = fresh.snakemake(
+        *("--cores", "all", "results/data/mnist/data.npz", "--config", "suite=mnist", "data_root=nowhere"),
+        **proxy,
+        no_proxy="",
+        NO_PROXY="",
+    )
+    assert failed.returncode != 0
+    message = (fresh.folder / "results/logs/data/mnist.log").read_text(encoding="utf-8").strip()
+    assert message.startswith("error: dataset mnist: MNIST: MNIST/raw/train-images-idx3-ubyte.gz is not in data_root (nowhere)")
+    assert message.endswith(
+        "Set data_root in the configuration to a folder that has it, or connect to the network and run again."
+    )
+    assert message in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert files_below(fresh.folder / "results") == ["logs/data/mnist.log"]
+    assert not (fresh.folder / "nowhere").exists() or files_below(fresh.folder / "nowhere") == []
+
+
+def test_the_command_line_names_a_missing_column(fresh: Workflow, tmp_path: Path) -> None:
+    import pandas as pd
+
+    path = tmp_path / "mine.parquet"
+    pd.DataFrame({"seed": [1], "iteration": [1], "context": [1], "accuracy": [0.5]}).to_parquet(path)
+    names = ("--benchmark", "mine", "--optimizer", "sgd")
+    refused = fresh.run("stability-gap", "metrics", str(path), *names, "-o", str(tmp_path / "metrics.parquet"))
+    assert refused.returncode == 2
+    assert refused.stdout.startswith(f"error: {path} lacks")
+    assert "task" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert [file for file in files_below(tmp_path) if not file.startswith("workflow/")] == ["mine.parquet"]
+
+
+def only_error(output: str) -> str:
+    """What follows 'error:', the only part that is not snakemake's announcement of its profile and configuration."""
+    assert "Traceback" not in output, output
+    lines = [line for line in output.splitlines() if not re.match(r"(Using workflow specific profile|Config file) ", line)]
+    return "\n".join(lines)
+
+
+def files_but_logs(flow: Workflow) -> list[str]:
+    """All files of the workflow's folder but snakemake's own log."""
+    return [file for file in files_below(flow.folder) if not file.startswith(".snakemake/log/")]

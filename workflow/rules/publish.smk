@@ -1,0 +1,49 @@
+# Final tables and figures -> paper_figures/{suite}/, the published artifact. Asked for by name: `snakemake publish`.
+
+
+rule publish:
+    input:
+        deliverables=DELIVERABLES,
+        runs=runs(CHOSEN.benchmarks, "run.json"),
+    output:
+        f"paper_figures/{CONFIG.suite}/MANIFEST.json",
+    log:
+        f"{SUITE}/logs/publish.log",
+    benchmark:
+        f"{SUITE}/logs/publish.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
+        config=lambda wildcards: json.dumps(CONFIG.science(), sort_keys=True),
+        folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        code=code_digest("publication.py"),
+    shell:
+        "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config {params.config:q} -o $(dirname {output:q})"
+
+
+rule verify:
+    """Rebuilds the suite and compares it with what was published; makes no file but a list of the comparisons."""
+    input:
+        deliverables=DELIVERABLES,
+    output:
+        f"{SUITE}/verification.csv",
+    log:
+        f"{SUITE}/logs/verify.log",
+    benchmark:
+        f"{SUITE}/logs/verify.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
+        # no input: the MANIFEST is made by `publish`, which must not run first
+        published=f"paper_figures/{CONFIG.suite}",
+        code=code_digest("publication.py"),
+    shell:
+        "stability-gap --log {log:q} verify {params.suite:q} {params.published:q} -o {output:q}"
