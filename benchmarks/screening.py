@@ -12,26 +12,27 @@ from pathlib import Path
 import torch
 
 from stability_gap import config
-from stability_gap.experiment import training
+from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.evaluation import ContinualEvaluator, close_calls, is_rounded_too_much
 from stability_gap.experiment.run import make_deterministic
+from stability_gap.experiment.training import train
 from stability_gap.tasks.stream_file import read
 
 
 class BothArithmetics(ContinualEvaluator):
     """Evaluates in float32 and keeps the tally of what the screened pass would have said."""
 
-    def __init__(self, images, labels, sizes, screened):
+    def __init__(self, images, labels, sizes):
         super().__init__(images, labels, sizes, screened=True)
         self.plain = ContinualEvaluator(images, labels, sizes)
         self.images_seen = self.evaluations = self.whole = self.again = self.flips_raw = self.flips = 0
         self.accuracy_error = self.loss_error = 0.0
 
     @torch.no_grad()
-    def __call__(self, model, tasks):
+    def __call__(self, model, tasks, images=None):
         weights = [layer.weight for layer in model.layers.values()]
         raw = torch.cat([screen.logits(*weights) for screen in self.screens[:tasks]])
-        screened, exact = self._logits(model, tasks), self.plain._logits(model, tasks)
+        screened, exact = self._logits(model, tasks, None), self.plain._logits(model, tasks, None)
         close = close_calls(raw)
         self.evaluations += 1
         self.whole += is_rounded_too_much(raw, exact[close], close)
@@ -52,14 +53,14 @@ def main():
     parser.add_argument("--updates", type=int, default=60, help="per context")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
-    make_deterministic(1)
+    make_deterministic(1, "fp32")
     chosen = config.load(options.config)
-    training.ContinualEvaluator = BothArithmetics
     stream = read(options.stream)
     for optimizer in chosen.chosen.optimizers:
         cell = chosen.cell(options.stream.name, optimizer).model_copy(update={"iterations": options.updates})
-        on_device = training.DeviceStream(stream, torch.device("cpu"), flat=True)
-        training.train(cell, on_device, options.seed)
+        on_device = DeviceStream(stream, cell, torch.device("cpu"))
+        on_device.evaluate = BothArithmetics(on_device.evaluate.images, on_device.evaluate.labels, on_device.test_sizes)
+        train(cell, on_device, options.seed)
         seen = on_device.evaluate
         print(
             f"{optimizer:8} {seen.images_seen} images in {seen.evaluations} evaluations: other classes with bf16 alone "

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from stability_gap import config
-from stability_gap.experiment.run import make_deterministic
-from stability_gap.experiment.training import DeviceStream, train
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.run import make_deterministic, tiny_numbers_as_zero
+from stability_gap.experiment.training import train
 from stability_gap.tasks.stream_file import read
 
 
@@ -68,7 +69,7 @@ def main():
     parser.add_argument("--optimizer", default="ngm_sgd")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    make_deterministic(1)
+    make_deterministic(1, "fp32")
     stream = read(options.stream)
     cell = config.load(options.config).cell(options.stream.name, options.optimizer)
     inputs = int(torch.tensor(stream.train_images.shape[1:]).prod())
@@ -86,7 +87,8 @@ def main():
             walls = []
             for _ in range(options.repeats):
                 start = time.perf_counter()
-                train(settings, DeviceStream(stream, torch.device("cpu"), True, arithmetic == "bf16_screened"), 42)
+                with tiny_numbers_as_zero():
+                    train(settings, DeviceStream(stream, settings, torch.device("cpu")), 42)
                 walls.append(time.perf_counter() - start)
             wall = statistics.median(walls)
             ratios = ", ".join(f"{wall / sum(each):.2f} × floor by {name}" for name, each in floors.items())

@@ -22,15 +22,17 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
     (
         "`datasets.{id}`",
         "`source` decides which of these keys a data set has.",
-        ["DigitsSettings", "TorchvisionSettings", "NpzSettings"],
+        ["DigitsSettings", "TorchvisionSettings", "NpzSettings", "ImageFolderSettings"],
     ),
+    ("`datasets.{id}.npz`", "", ["NpzArrays"]),
     ("`benchmarks.{id}`", "", ["Benchmark"]),
     (
         "`benchmarks.{id}.stream`",
         "`kind` decides which of these keys a stream has.",
         ["SplitStream", "RotatedStream", "PermutedStream", "SuperclassStream", "CumulativeClassesStream"],
     ),
-    ("`benchmarks.{id}.model`", "", ["MLPSettings"]),
+    ("`benchmarks.{id}.model`", "`kind` decides which of these keys a model has.", ["MLPSettings", "SlimResNet18Settings"]),
+    ("`benchmarks.{id}.augmentation`", "", ["AugmentationSettings"]),
     ("`benchmarks.{id}.evaluation`", "", ["EvaluationSettings"]),
     (
         "`optimizers.{id}`",
@@ -58,6 +60,12 @@ UNITS = {
     "NpzSettings.classes": "classes",
     "NpzSettings.mean": "pixel / 255",
     "NpzSettings.std": "pixel / 255",
+    "ImageFolderSettings.classes": "classes",
+    "ImageFolderSettings.train_per_class": "images",
+    "ImageFolderSettings.test_per_class": "images",
+    "ImageFolderSettings.size": "pixels",
+    "ImageFolderSettings.mean": "pixel / 255",
+    "ImageFolderSettings.std": "pixel / 255",
     "SplitStream.classes_per_task": "classes",
     "RotatedStream.angles": "degrees",
     "PermutedStream.permutations": "permutations",
@@ -69,9 +77,13 @@ UNITS = {
     "Benchmark.gain_eta": "gain per nat",
     "Benchmark.seeds_per_job": "seeds",
     "MLPSettings.hidden": "units",
+    "SlimResNet18Settings.filters": "channels",
+    "AugmentationSettings.padding": "pixels",
     "EvaluationSettings.every": "updates",
+    "EvaluationSettings.images_per_task": "images",
     "SGDSettings.learning_rate": "–",
     "SGDSettings.momentum": "–",
+    "SGDSettings.backbone_momentum": "–",
     "AdamSettings.learning_rate": "–",
     "ImportedSettings.learning_rate": "–",
     "GainSettings.g0": "gain",
@@ -134,7 +146,8 @@ def main(arguments: list[str]) -> int:
 
 def _table(name: str, model: dict[str, Any]) -> list[str]:
     lines = ["| key | type | default | unit | description |", "|---|---|---|---|---|"]
-    for key, field in model["properties"].items():
+    # What decides between models stands first, also where a model inherits its other keys.
+    for key, field in sorted(model["properties"].items(), key=lambda item: "const" not in item[1]):
         required = key in model.get("required", [])
         default = "required" if required else _default(field["default"])
         cells = [f"`{key}`", _type(field), default, UNITS.get(f"{name}.{key}", ""), _description(key, field)]

@@ -113,7 +113,7 @@ def test_the_installed_command_tells_a_user_error_in_one_line_without_traceback(
     [
         (["settings", "split_tiny", "ngm_sdg"], "no 'ngm_sdg' under optimizers. Did you mean 'ngm_sgd'?"),
         (["settings", "a", "b", "--config", "none.yaml"], "none.yaml does not exist"),
-        (["data", "digits", "--settings", '{"source": "none"}', "--data-root", "d", "-o", "o"], "no 'none'. Known: npz, sklearn"),
+        (["data", "digits", "--settings", '{"source": "none"}', "--data-root", "d", "-o", "o"], "no 'none'. Known: image_folder, npz, sklearn"),
         (["data", "digits", "--settings", "none.json", "--data-root", "d", "-o", "o"], "none.json does not exist"),
         (["stream", "b", "--settings", '{"kind": "split", "classes_per_task": 2}', "--data", "d", "-o", "o"], "data.json"),
         (["train", "--settings", '{"seed": 1}', "--stream", "s", "--seeds", "1", "-o", "o"], "settings: benchmark: missing"),
@@ -166,7 +166,7 @@ def test_settings_are_the_resolved_cell(command, config_file):
     assert (status, told) == (0, "")
     settings = json.loads(printed)
     assert (settings["benchmark"], settings["optimizer"], settings["iterations"]) == ("split_tiny", "ngm_sgd", 2)
-    assert settings["training"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25}
+    assert settings["training"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25, "layers": None}
 
 
 def test_the_steps_of_the_pipeline_follow_one_another(command, config_file, tmp_path):

@@ -1,5 +1,8 @@
 """config.yaml: `like`, cells, seeds, and the one message that every bad value gets."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,9 +117,13 @@ def test_a_cell_holds_what_its_training_depends_on(load):
             "method": "sgd",
             "learning_rate": 0.1,
             "momentum": 0.0,
-            "gain": {"g0": 1.0, "gamma": 0.8, "eta": 0.5},
+            "backbone_momentum": None,
+            "gain": {"g0": 1.0, "gamma": 0.8, "eta": 0.5, "layers": None},
         },
-        "evaluation": {"every": 2, "tasks": "seen", "arithmetic": "fp32"},
+        "augmentation": None,
+        "augment_test": False,
+        "precision": "fp32",
+        "evaluation": {"every": 2, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None},
     }
 
 
@@ -304,7 +311,7 @@ def test_bad_input_gets_one_line_that_names_the_key_and_the_fix(message, old, ne
             "kind: turned",
             "benchmarks.rotated.stream.kind: no 'turned'. Known: cumulative_superclasses, permuted, rotated, split, superclass.",
         ),
-        ("kind: mlp", "kind: cnn", "benchmarks.split.model.kind: should be 'mlp' (is 'cnn')."),
+        ("kind: mlp", "kind: cnn", "benchmarks.split.model.kind: no 'cnn'. Known: mlp, slim_resnet18."),
         ("iterations: 4", "model: 5", "benchmarks.rotated_small.model: should be a valid dictionary"),
         ("method: adam", "method: import, target: torch.optim.RMSprop", "optimizers.adam.target: String should match pattern"),
     ],
@@ -339,6 +346,46 @@ def test_invalid_yaml_is_refused_with_the_place(tmp_path):
     (tmp_path / "c.yaml").write_text("suite: digits\nbenchmarks: [1\n")
     with pytest.raises(UserError, match=r"(?s)c\.yaml is not valid YAML: .*line 2"):
         config.load(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "first"),
+    [
+        ("suites:\n", "suite: again\nsuites:\n", 22, "suite", 2),
+        ("suites:\n", "datasets: {}\nsuites:\n", 22, "datasets", 3),
+        ("    batch_size: 8\n", "    batch_size: 8\n    batch_size: 16\n", 11, "batch_size", 10),
+        ("seeds: [7]", "seeds: [7], seeds: [8]", 24, "seeds", 24),
+        ("  adam: {", "  'sgd': {method: sgd, learning_rate: 0.2}\n  adam: {", 19, "sgd", 18),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(message, old, new, line, key, first):
+    assert message(old, new) == f"line {line}: {key}: already given in line {first}; keep one of the two."
+
+
+def test_anchors_and_merges_repeat_no_key(load):
+    """A merged mapping gives keys anew, which is what merging is for."""
+    assert load("{method: sgd, learning_rate: 0.1}", "&base {method: sgd, learning_rate: 0.1}").optimizers["sgd"]
+    merged = load(
+        "  adam: {",
+        "  base: &base {method: sgd, learning_rate: 0.1}\n"
+        "  faster: &faster {<<: *base, learning_rate: 0.2}\n"
+        "  fastest: {<<: *faster, learning_rate: 0.3}\n"
+        "  adam: {",
+    )
+    assert [merged.optimizers[name].learning_rate for name in ("base", "faster", "fastest")] == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize("extra", [[], ["--configfile", "more.yaml"]])
+def test_snakemake_refuses_a_key_that_stands_twice(tmp_path, extra):
+    twice = "more.yaml" if extra else "config.yaml"
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    with (tmp_path / twice).open("a") as file:
+        file.write("mine: 1\nmine: 2\n")
+    line = len((tmp_path / twice).read_text().splitlines())
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--dry-run"]
+    refused = subprocess.run([*snakemake, *extra], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert f"{twice}: line {line}: mine: already given in line {line - 1}; keep one" in refused.stdout + refused.stderr
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
@@ -377,13 +424,56 @@ def test_shipped_benchmarks_have_the_numbers_of_the_protocol(shipped, benchmark,
     assert (chosen.evaluation.every, chosen.evaluation.tasks) == (1, "seen")
 
 
+SUPERCLASS = {"kind": "superclass", "tasks": 3}
+CUMULATIVE = {"kind": "cumulative_superclasses", "superclasses": ["aquatic_mammals", "fish", "flowers"], "classes": 100}
+TEN_CLASSES = {"kind": "split", "classes_per_task": 10}
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "dataset", "stream", "iterations", "eta"),
+    [
+        ("split_cifar10", "cifar10", SPLIT, 400, 0.2),
+        ("domain_cifar100", "cifar100", SUPERCLASS, 400, 0.1),
+        ("domain_cifar100_v1", "cifar100", CUMULATIVE, 400, 0.2),
+        ("split_mini_imagenet", "mini_imagenet", TEN_CLASSES, 800, 0.1),
+    ],
+)
+def test_shipped_cnn_benchmarks_have_the_numbers_of_the_protocol(shipped, benchmark, dataset, stream, iterations, eta):
+    chosen = shipped.benchmarks[benchmark]
+    assert (chosen.dataset, chosen.stream.model_dump()) == (dataset, stream)
+    assert (chosen.iterations, chosen.batch_size, chosen.gain_eta) == (iterations, 256, eta)
+    assert chosen.model.model_dump() == {"kind": "slim_resnet18", "filters": 20}
+    assert chosen.augmentation.model_dump() == {"padding": 4, "flip": True}
+    assert (chosen.augment_test, chosen.precision) == (False, "fp32")
+    expected = {"every": 1, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None}
+    assert chosen.evaluation.model_dump() == expected
+
+
+def test_every_cell_of_every_shipped_suite_resolves(shipped):
+    for suite in shipped.suites.values():
+        for benchmark in suite.benchmarks:
+            for optimizer in suite.optimizers:
+                training = shipped.cell(benchmark, optimizer).training
+                assert (training.gain is None) or training.gain.eta == shipped.benchmarks[benchmark].gain_eta
+
+
+def test_the_suite_of_the_paper_has_its_benchmarks_optimizers_and_seeds(shipped):
+    paper, open_data = shipped.suites["paper"], shipped.suites["paper_open"]
+    mnist, cnn = ["split_mnist", "rotated_mnist", "permuted_mnist"], ["split_cifar10", "domain_cifar100", "domain_cifar100_v1"]
+    assert paper.benchmarks == [*mnist, *cnn, "split_mini_imagenet"]
+    assert open_data.benchmarks == [*mnist, *cnn]
+    for suite in (paper, open_data):
+        assert suite.optimizers == ["sgd", "msgd", "adam", "ngm_sgd"]
+        assert suite.seeds == [42, 43, 44, 45, 46]
+
+
 @pytest.mark.parametrize(
     ("optimizer", "method", "momentum", "gain"),
     [
         ("sgd", "sgd", 0.0, None),
         ("msgd", "sgd", 0.9, None),
         ("adam", "adam", None, None),
-        ("ngm_sgd", "sgd", 0.0, {"g0": 1.0, "gamma": 0.9, "eta": None}),
+        ("ngm_sgd", "sgd", 0.0, {"g0": 1.0, "gamma": 0.9, "eta": None, "layers": None}),
     ],
 )
 def test_shipped_optimizers_have_the_numbers_of_the_protocol(shipped, optimizer, method, momentum, gain):
@@ -416,6 +506,18 @@ def test_the_smoke_benchmarks_differ_from_the_real_ones_in_size_only(shipped):
         real, smoke = shipped.benchmarks[name].model_dump(), shipped.benchmarks[f"{name}_smoke"].model_dump()
         sizes = {"iterations", "batch_size", "model", "seeds_per_job"}
         assert {key for key in real if real[key] != smoke[key]} == sizes
+
+
+def test_cifar_is_normalised_as_published(shipped):
+    for name in ("cifar10", "cifar100"):
+        assert shipped.datasets[name].mean == [0.4914, 0.4822, 0.4465]
+        assert shipped.datasets[name].std == [0.2470, 0.2435, 0.2616]
+
+
+@pytest.mark.parametrize(("optimizer", "layers", "momentum"), [("ngm_sgd", None, 0.9), ("ngm_all_layers", "all", 0.0)])
+def test_shipped_gain_leaves_the_backbone_of_a_cnn_the_momentum_of_the_published_code(shipped, optimizer, layers, momentum):
+    chosen = shipped.cell("split_cifar10", optimizer).training
+    assert (chosen.momentum, chosen.backbone_momentum, chosen.gain.layers, chosen.gain.eta) == (0.0, momentum, layers, 0.2)
 
 
 def test_mnist_is_normalised_as_published(shipped):

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from stability_gap.analysis import gap
 from stability_gap.analysis.metrics import cell_metrics, gain_metrics
 from stability_gap.analysis.paper_convention import paper_convention
 from stability_gap.cli import commands
+from stability_gap.config import resolve
 from stability_gap.files import METRICS, read_parquet
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,12 +34,12 @@ def load_generator():
     return module
 
 
-def example(name: str) -> str:
-    """The fenced block of docs/adding.md whose first line is the comment `# docs/adding.md: {name}`, without indentation."""
-    text = (DOCS / "adding.md").read_text(encoding="utf-8")
-    pattern = rf"^( *)```\w+\n *# docs/adding\.md: {re.escape(name)}\n(.*?)^\1```$"
+def example(name: str, page: str = "adding.md") -> str:
+    """The fenced block of a page whose first line is the comment `# docs/{page}: {name}`, without indentation."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    pattern = rf"^( *)```\w+\n *# docs/{re.escape(page)}: {re.escape(name)}\n(.*?)^\1```$"
     found = re.findall(pattern, text, flags=re.MULTILINE | re.DOTALL)
-    assert len(found) == 1, f"docs/adding.md has {len(found)} examples named {name}"
+    assert len(found) == 1, f"docs/{page} has {len(found)} examples named {name}"
     indentation, code = found[0]
     return re.sub(rf"^{indentation}", "", code, flags=re.MULTILINE)
 
@@ -173,9 +175,19 @@ def test_foreign_results_are_measured(tmp_path, monkeypatch):
     np.testing.assert_allclose(gaps, [(0.9 - 0.3) / 0.9, (0.9 - 0.5) / 0.9])
 
 
+def test_own_photos_under_the_cnn_are_a_valid_configuration():
+    values = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    for name in ("photos.yaml", "photos_cnn.yaml"):
+        for section, blocks in yaml.safe_load(example(name)).items():
+            values[section] |= blocks
+    config = resolve(values | {"suite": "mine"})
+    assert config.cell("split_photos", "ngm_sgd").model.kind == "slim_resnet18"
+    assert config.datasets["photos"].size == [32, 48]
+
+
 def test_gain_modulation_runs_in_a_loop_of_ones_own():
     namespace: dict = {}
-    exec(example("own_loop.py"), namespace)
+    exec(example("own_loop.py", "gain.md"), namespace)
     gain, model = namespace["gain"], namespace["model"]
     assert (gain.gains[0] > 1).all()
     assert model.fc.parametrizations.weight.original.grad is not None

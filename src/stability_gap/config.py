@@ -10,22 +10,18 @@ import yaml
 from pydantic import Field
 
 from stability_gap.errors import UserError
-from stability_gap.experiment.settings import CellSettings, EvaluationSettings
-from stability_gap.learners.settings import ModelSettings, OptimizerSettings
+from stability_gap.experiment.settings import CellSettings, ExperimentSettings
+from stability_gap.learners.settings import OptimizerSettings
 from stability_gap.settings import Settings, nearest, validate
 from stability_gap.tasks.settings import DatasetSettings, StreamSettings
 
 
-class Benchmark(Settings):
+class Benchmark(ExperimentSettings):
     """A stream of tasks and how it is trained, but for the optimizer."""
 
     dataset: str = Field(description="id under datasets")
     stream: StreamSettings = Field(description="how images become tasks")
-    iterations: int = Field(gt=0, description="updates per context")
-    batch_size: int = Field(gt=0, description="images per update")
-    model: ModelSettings = Field(description="what learns")
     gain_eta: float = Field(ge=0, description="η of gain-modulated optimizers on this benchmark, per nat of entropy")
-    evaluation: EvaluationSettings = Field(EvaluationSettings(), description="continual evaluation")
     seeds_per_job: int = Field(10, gt=0, description="seeds that one job trains; no result depends on it")
 
 
@@ -78,15 +74,8 @@ class Config(Settings):
         if training.gain is not None and training.gain.eta is None:
             gain = training.gain.model_copy(update={"eta": chosen.gain_eta})
             training = training.model_copy(update={"gain": gain})
-        return CellSettings(
-            benchmark=benchmark,
-            optimizer=optimizer,
-            iterations=chosen.iterations,
-            batch_size=chosen.batch_size,
-            model=chosen.model,
-            training=training,
-            evaluation=chosen.evaluation,
-        )
+        experiment = {name: getattr(chosen, name) for name in ExperimentSettings.model_fields}
+        return CellSettings(benchmark=benchmark, optimizer=optimizer, training=training, **experiment)
 
     def science(self) -> dict[str, Any]:
         """What the chosen suite's results depend on, as plain values: no folders, devices or other suites."""
@@ -133,17 +122,41 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def load(path: Path) -> Config:
-    """Config of a YAML file. Errors: UserError naming the key and the fix."""
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that a mapping holds twice: YAML would silently take the last value."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                first = lines[key.value]
+                raise UserError(
+                    f"{key.start_mark.name}: line {line}: {key.value}: already given in line {first}; keep one of the two."
+                )
+            lines[key.value] = line
+        return node
+
+
+def read(path: Path | str) -> Any:
+    """The plain values of a YAML file, none of its keys repeated. Errors: UserError naming the file, and line and key."""
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            return yaml.load(file, Loader=_UniqueKeys)
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; call from the folder of config.yaml or name it with --config.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as UTF-8 text: {error}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
-    return resolve(values, str(path))
+
+
+def load(path: Path) -> Config:
+    """Config of a YAML file. Errors: UserError naming the key and the fix."""
+    return resolve(read(path), str(path))
 
 
 def resolve(values: Any, where: str = "config.yaml") -> Config:

@@ -1,23 +1,20 @@
 """Continual evaluation against a loop over images, and the bfloat16 screen against float32."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
+from cells import small_cell
 from torch import nn
 from torch.nn import functional
 
 from stability_gap.experiment import evaluation
+from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.evaluation import CLOSE_CALL, ContinualEvaluator, close_calls, is_rounded_too_much
 from stability_gap.experiment.randomness import minibatches
-from stability_gap.experiment.training import DeviceStream
 from stability_gap.learners.build import attach_gain, build_optimizer
 from stability_gap.learners.mlp import MLP
 from stability_gap.learners.settings import AdamSettings, GainSettings, SGDSettings
-from stability_gap.tasks.datasets import load
-from stability_gap.tasks.settings import DigitsSettings, SplitStream
-from stability_gap.tasks.streams import build
 
 
 def random(*shape: int, seed: int) -> torch.Tensor:
@@ -68,10 +65,10 @@ def one_by_one(model: nn.Module, tasks: int) -> tuple[list[float], list[float]]:
 @pytest.mark.parametrize("make", [small_mlp, WithDropout])
 @pytest.mark.parametrize("chunk", [4, 1000])
 def test_accuracy_and_loss_are_those_of_a_loop_over_images(monkeypatch, make, tasks, chunk):
-    monkeypatch.setattr(evaluation, "CHUNK", chunk)
+    monkeypatch.setattr(evaluation, "CHUNK", chunk)  # of an MLP
     torch.manual_seed(0)
     model = make()
-    accuracy, loss = ContinualEvaluator(IMAGES, LABELS, SIZES)(model, tasks)
+    accuracy, loss = ContinualEvaluator(IMAGES, LABELS, SIZES, chunk=chunk)(model, tasks)
     expected_accuracy, expected_loss = one_by_one(model, tasks)
     assert accuracy.tolist() == pytest.approx(expected_accuracy, abs=1e-6)
     assert loss.tolist() == pytest.approx(expected_loss, rel=1e-5)
@@ -105,10 +102,8 @@ def test_evaluation_leaves_no_trace_in_model_or_random_state(screened, training)
 
 
 @pytest.fixture(scope="module")
-def digits() -> DeviceStream:
-    dataset = load(DigitsSettings(source="sklearn_digits"), Path("unused"), download=False)
-    stream = build(dataset, SplitStream(kind="split", classes_per_task=2))
-    return DeviceStream(stream, torch.device("cpu"), flat=True)
+def on_device(digits) -> DeviceStream:
+    return DeviceStream(digits, small_cell("sgd"), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -119,22 +114,22 @@ def digits() -> DeviceStream:
         (SGDSettings(method="sgd", learning_rate=0.05), GainSettings(eta=0.4)),
     ],
 )
-def test_screened_accuracies_are_those_of_float32_while_training(digits, settings, gain):
-    images, labels, sizes = digits.evaluate.images, digits.evaluate.labels, digits.evaluate.sizes
+def test_screened_accuracies_are_those_of_float32_while_training(on_device, settings, gain):
+    images, labels, sizes = on_device.evaluate.images, on_device.evaluate.labels, on_device.evaluate.sizes
     screened = ContinualEvaluator(images, labels, sizes, screened=True)
     model = MLP(64, 64, 10, torch.Generator().manual_seed(0))
     modulation = attach_gain(model, gain)
-    optimizer = build_optimizer(settings, model)
+    optimizer = build_optimizer(settings, dict(model.named_parameters()))
     logits, seen = None, set()
-    for update, indices in enumerate(torch.from_numpy(minibatches(0, digits.train_sizes, 8, 64))):
+    for update, indices in enumerate(torch.from_numpy(minibatches(0, on_device.train_sizes, 8, 64))):
         if modulation is not None:
             modulation.step(logits)
-        batch, batch_labels = digits.batch(indices)
+        batch, batch_labels = on_device.batch(indices)
         logits = model(batch)
         functional.cross_entropy(logits, batch_labels).backward()
         optimizer.step()
         optimizer.zero_grad()
-        exact_accuracy, exact_loss = digits.evaluate(model, update // 8 + 1)
+        exact_accuracy, exact_loss = on_device.evaluate(model, update // 8 + 1)
         accuracy, loss = screened(model, update // 8 + 1)
         assert torch.equal(accuracy, exact_accuracy)
         torch.testing.assert_close(loss, exact_loss, rtol=0.02, atol=0.002)
@@ -142,11 +137,11 @@ def test_screened_accuracies_are_those_of_float32_while_training(digits, setting
     assert len(seen) > 10  # the curves moved
 
 
-def test_the_screen_is_used_where_it_is_asked_for(digits):
-    screened = ContinualEvaluator(digits.evaluate.images, digits.evaluate.labels, digits.evaluate.sizes, screened=True)
+def test_the_screen_is_used_where_it_is_asked_for(on_device):
+    screened = ContinualEvaluator(on_device.evaluate.images, on_device.evaluate.labels, on_device.evaluate.sizes, screened=True)
     model = small_mlp(inputs=64, hidden=64, classes=10, scale=10)
     _, rounded = screened(model, 5)
-    _, exact = digits.evaluate(model, 5)
+    _, exact = on_device.evaluate(model, 5)
     assert not torch.equal(rounded, exact)
 
 
@@ -157,6 +152,16 @@ def test_pixels_that_never_vary_count_all_the_same():
     model = small_mlp()
     exact = ContinualEvaluator(images, LABELS, sizes)(model, 3)
     screened = ContinualEvaluator(images, LABELS, sizes, screened=True)(model, 3)
+    assert torch.equal(screened[0], exact[0])
+    torch.testing.assert_close(screened[1], exact[1], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("sizes", [[1], [5], [1, 5, 9]])
+def test_a_task_whose_images_are_all_the_same_is_evaluated(sizes):
+    images = torch.cat([IMAGES[task : task + 1].expand(size, -1) for task, size in enumerate(sizes)])
+    labels, model = LABELS[: len(images)], small_mlp()
+    exact = ContinualEvaluator(images, labels, sizes)(model, len(sizes))
+    screened = ContinualEvaluator(images, labels, sizes, screened=True)(model, len(sizes))
     assert torch.equal(screened[0], exact[0])
     torch.testing.assert_close(screened[1], exact[1], rtol=0.05, atol=0.05)
 

@@ -8,14 +8,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from cells import assert_same_run
 
 from stability_gap import files
 from stability_gap.errors import UserError
-from stability_gap.experiment.run import SECONDS_BETWEEN_LINES, Progress, resolve_device, run
+from stability_gap.experiment import run as run_module
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.run import (
+    SECONDS_BETWEEN_LINES,
+    Progress,
+    make_deterministic,
+    peak_memory,
+    resolve_device,
+    run,
+    train_block,
+)
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
-from stability_gap.learners.settings import GainSettings, MLPSettings, SGDSettings
+from stability_gap.experiment.together import train_together
+from stability_gap.learners.settings import GainSettings, ImportedSettings, MLPSettings, SGDSettings
 from stability_gap.tasks.prepare import prepare_dataset, prepare_stream
 from stability_gap.tasks.settings import DigitsSettings, SplitStream
+from stability_gap.tasks.stream_file import read
 
 ITERATIONS, TASKS = 4, 5
 CELL = CellSettings(
@@ -47,12 +60,13 @@ TRAINING = {"seed": "int32", "iteration": "int32", "context": "int16"} | dict.fr
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def torch_as_it_was() -> Iterator[None]:
-    threads = torch.get_num_threads()
+    threads, tf32 = torch.get_num_threads(), (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +172,8 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     facts, about = files.read_json(block / "run.json"), files.read_json(stream / "stream.json")
     assert facts.keys() == {
         *("benchmark", "optimizer", "classes", "tasks", "settings", "seeds", "stream_digest", "official"),
-        *("code", "versions", "python", "device", "processor", "threads", "wall_seconds", "peak_memory_mib"),
+        *("code", "versions", "python", "device", "processor", "threads"),
+        *("wall_seconds", "peak_memory_mib", "peak_gpu_memory_mib"),
     }
     assert (facts["benchmark"], facts["optimizer"], facts["classes"], facts["tasks"]) == ("split_tiny", "ngm_sgd", 10, 5)
     assert CellSettings.model_validate(facts["settings"]) == CELL
@@ -168,6 +183,7 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     assert (facts["device"], facts["threads"]) == ("cpu", 1)
     assert 0 < facts["wall_seconds"] < 600
     assert facts["peak_memory_mib"] > 50
+    assert facts["peak_gpu_memory_mib"] is None
 
 
 def test_a_seed_that_diverges_is_listed_warned_of_and_keeps_its_rows(stream, tmp_path, caplog):
@@ -215,9 +231,134 @@ def test_the_number_of_threads_is_what_was_asked_for_and_is_written_down(stream,
     assert files.read_json(tmp_path / "run.json")["threads"] == threads
 
 
-def test_a_missing_stream_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"stream\.json does not exist"):
-        run(CELL, tmp_path / "nothing", [3], tmp_path / "run", threads=1, device="cpu")
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", False)])
+def test_products_are_rounded_to_tf32_where_it_is_asked_for_only(precision, rounded):
+    for before in ("tf32", "fp32"):  # whatever ran before
+        make_deterministic(1, before)
+        make_deterministic(1, precision)
+        assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is rounded
+        assert torch.get_deterministic_debug_mode() == 2  # error
+        assert not torch.backends.cudnn.benchmark
+
+
+def test_peak_memory_is_that_of_the_kernel_in_bytes():
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("needs Linux: no /proc/self/status")
+    (kibibytes,) = (int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    assert peak_memory() == pytest.approx(1024 * kibibytes, rel=0.05)
+
+
+# --- blocks on a GPU ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_device(stream) -> DeviceStream:
+    return DeviceStream(read(stream), CELL, torch.device("cpu"))
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """little_memory(k): more than k seeds at once run out of memory, halfway through; returns the blocks that were tried."""
+
+    def limit(most: int) -> list[list[int]]:
+        tried: list[list[int]] = []
+
+        def limited(settings, stream, seeds, progress):
+            tried.append(list(seeds))
+            if len(seeds) > most:
+                progress(TASKS * ITERATIONS // 2)
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB.\nGPU 0 has little.")
+            return train_together(settings, stream, seeds, progress)
+
+        monkeypatch.setattr(run_module, "train_together", limited)
+        return tried
+
+    return limit
+
+
+SEEDS = [3, 7, 4, 9, 1]
+
+
+@pytest.mark.parametrize(
+    ("most", "tried", "halvings"),
+    [
+        (5, [[3, 7, 4, 9, 1]], []),
+        (3, [[3, 7, 4, 9, 1], [3, 7, 4], [9, 1]], [(5, 3)]),
+        (2, [[3, 7, 4, 9, 1], [3, 7, 4], [3, 7], [4], [9, 1]], [(5, 3), (3, 2)]),
+        (1, [[3, 7, 4, 9, 1], [3, 7, 4], [3, 7], [3], [7], [4], [9, 1], [9], [1]], [(5, 3), (3, 2), (2, 1), (2, 1)]),
+    ],
+)
+def test_where_gpu_memory_runs_out_the_block_is_halved_and_every_seed_is_trained(
+    on_device, little_memory, caplog, most, tried, halvings
+):
+    blocks = little_memory(most)
+    progress = Progress("split_tiny ngm_sgd", len(SEEDS), TASKS * ITERATIONS)
+    with caplog.at_level(logging.INFO, logger="stability_gap"):
+        runs = train_block(CELL, on_device, SEEDS, progress)
+    assert blocks == tried
+    assert caplog.messages == [f"out of GPU memory with {all_} seeds at once; going on with {half}" for all_, half in halvings]
+    assert list(runs) == SEEDS
+    for block in (block for block in tried if len(block) <= most):
+        for seed, alone in train_together(CELL, on_device, block).items():
+            assert_same_run(runs[seed], alone)
+    assert progress.finished + progress.underway == len(SEEDS)  # what ran out of memory does not count
+
+
+def test_one_seed_that_does_not_fit_is_refused_with_the_reason_and_what_to_do(on_device, little_memory):
+    blocks = little_memory(0)
+    with pytest.raises(UserError) as error:
+        train_block(CELL, on_device, [3, 7], Progress("split_tiny ngm_sgd", 2, TASKS * ITERATIONS))
+    assert str(error.value) == (
+        "the GPU has too little memory for one seed of split_tiny (CUDA out of memory. Tried to allocate 2 MiB.); "
+        "write device: cpu."
+    )
+    assert blocks == [[3, 7], [3]]
+
+
+def test_other_errors_of_a_block_are_passed_on(on_device, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(run_module, "train_together", broken)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        train_block(CELL, on_device, [3, 7], Progress("split_tiny ngm_sgd", 2, TASKS * ITERATIONS))
+
+
+IMPORTED = ImportedSettings(method="import", learning_rate=0.05, target="torch.optim:RMSprop")
+
+
+@pytest.mark.parametrize(
+    ("device", "training_settings", "shared"),
+    [("cpu", CELL.training, False), ("cuda", CELL.training, True), ("cpu", IMPORTED, False), ("cuda", IMPORTED, False)],
+)
+def test_seeds_share_a_block_on_a_gpu_but_for_imported_optimizers(
+    stream, tmp_path, monkeypatch, device, training_settings, shared
+):
+    """With a CPU that passes for a GPU."""
+
+    class PassesFor(str):
+        type = device
+
+    def spied(function):
+        def spy(settings, on_device, seeds, *rest):
+            calls.append((function.__name__, seeds))
+            return function(settings, on_device, seeds, *rest)
+
+        return spy
+
+    calls: list[tuple[str, object]] = []
+    monkeypatch.setattr(run_module, "resolve_device", lambda _: PassesFor(device))
+    monkeypatch.setattr(
+        run_module, "DeviceStream", lambda images, settings, _: DeviceStream(images, settings, torch.device("cpu"))
+    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3 * 2**20)
+    for function in (run_module.train, run_module.train_together):
+        monkeypatch.setattr(run_module, function.__name__, spied(function))
+    run(CELL.model_copy(update={"training": training_settings}), stream, [7, 3], tmp_path, threads=1, device=device)
+    assert calls == ([("train_together", [7, 3])] if shared else [("train", 7), ("train", 3)])
+    assert sorted(set(training(tmp_path)["seed"])) == [3, 7]
+    assert files.read_json(tmp_path / "run.json")["peak_gpu_memory_mib"] == (3.0 if device == "cuda" else None)
 
 
 # --- progress -------------------------------------------------------------------------------------------------------
@@ -236,11 +377,11 @@ def test_progress_tells_run_iteration_and_time_left_every_few_seconds(caplog):
     clock = Clock()
     with caplog.at_level(logging.INFO, logger="stability_gap"):
         progress = Progress("digits sgd", runs=2, updates=100, clock=clock)
-        report = progress.run(42)
+        report = progress.run([42])
         for iteration in range(1, 101):
             clock.now += 0.25
             report(iteration)
-        report = progress.run(43)
+        report = progress.run([43])
         for iteration in range(1, 101):
             clock.now += 0.25
             report(iteration)
@@ -257,8 +398,28 @@ def test_progress_tells_run_iteration_and_time_left_every_few_seconds(caplog):
 def test_progress_of_a_quick_run_says_nothing(caplog):
     clock = Clock()
     with caplog.at_level(logging.INFO, logger="stability_gap"):
-        report = Progress("digits sgd", runs=1, updates=100, clock=clock).run(42)
+        report = Progress("digits sgd", runs=1, updates=100, clock=clock).run([42])
         for iteration in range(1, 101):
             clock.now += 0.09
             report(iteration)
     assert caplog.messages == []
+
+
+def test_progress_counts_the_seeds_of_a_block_and_forgets_a_run_that_is_done_again(caplog):
+    clock = Clock()
+    with caplog.at_level(logging.INFO, logger="stability_gap"):
+        progress = Progress("digits sgd", runs=4, updates=100, clock=clock)
+        progress.run([42, 43, 44, 45])(50)  # at once: no line yet
+        progress.undo()
+        for seeds in ([42, 43], [44, 45]):
+            report = progress.run(seeds)
+            clock.now += 20.0
+            report(50)
+            clock.now += 20.0
+            report(100)
+    assert caplog.messages == [
+        "digits sgd: run 1 of 4 (seeds 42 to 43), iteration 50 of 100, about 60 s left",
+        "digits sgd: run 1 of 4 (seeds 42 to 43), iteration 100 of 100, about 40 s left",
+        "digits sgd: run 3 of 4 (seeds 44 to 45), iteration 50 of 100, about 20 s left",
+        "digits sgd: run 3 of 4 (seeds 44 to 45), iteration 100 of 100, about 0 s left",
+    ]

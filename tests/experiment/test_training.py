@@ -1,59 +1,38 @@
 """One run: equal to the plain numpy reference, reproducible, undisturbed by evaluation, honest when it diverges."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
+from cells import (
+    CNN_OPTIMIZERS,
+    OPTIMIZERS,
+    SEED,
+    assert_same_run,
+    augmented,
+    cell,
+    cnn_cell,
+    coloured_images,
+    small_cell,
+    with_learning_rate,
+)
 
 import reference
-from stability_gap import config
 from stability_gap.experiment import training
-from stability_gap.experiment.randomness import minibatches, torch_generator
+from stability_gap.experiment.augmentation import draw
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.randomness import generator, minibatches, torch_generator
+from stability_gap.experiment.recording import Trajectory
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
-from stability_gap.experiment.training import DeviceStream, Trajectory, train
+from stability_gap.experiment.training import train
 from stability_gap.learners.build import build_model
-from stability_gap.tasks.datasets import load
-from stability_gap.tasks.streams import Stream, build
+from stability_gap.tasks.streams import Stream
 
-OPTIMIZERS = ["sgd", "msgd", "adam", "ngm_sgd"]
-CONFIG = config.load(Path(__file__).parents[2] / "config.yaml")
 CPU = torch.device("cpu")
-SEED = 42
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Stream:
-    dataset = load(CONFIG.datasets["digits"], Path("unused"), download=False)
-    return build(dataset, CONFIG.benchmarks["split_digits"].stream)
 
 
 @pytest.fixture(scope="module")
 def on_device(digits: Stream) -> DeviceStream:
-    return DeviceStream(digits, CPU, flat=True)
-
-
-def cell(optimizer: str, benchmark: str = "split_digits", **changes: object) -> CellSettings:
-    return CONFIG.cell(benchmark, optimizer).model_copy(update=changes)
-
-
-def small_cell(optimizer: str, **changes: object) -> CellSettings:
-    return cell(optimizer, "split_digits_smoke", **{"iterations": 6} | changes)
-
-
-def with_learning_rate(settings: CellSettings, learning_rate: float) -> CellSettings:
-    return settings.model_copy(update={"training": settings.training.model_copy(update={"learning_rate": learning_rate})})
+    return DeviceStream(digits, small_cell("sgd"), CPU)
 
 
 def reference_run(stream: Stream, settings: CellSettings) -> dict[str, np.ndarray]:
@@ -97,15 +76,6 @@ def assert_equals_reference(run: Trajectory, expected: dict[str, np.ndarray], to
         np.testing.assert_allclose(run.training[f"gain_{layer}"], expected["gain"], rtol=gain_tolerance)
 
 
-def assert_same_run(one: Trajectory, other: Trajectory) -> None:
-    """Byte for byte."""
-    assert one.accuracy.tobytes() == other.accuracy.tobytes()
-    assert one.loss.tobytes() == other.loss.tobytes()
-    assert one.training.keys() == other.training.keys()
-    for name, column in one.training.items():
-        assert column.tobytes() == other.training[name].tobytes(), name
-
-
 # --- the reference --------------------------------------------------------------------------------------------------
 
 
@@ -113,7 +83,7 @@ def assert_same_run(one: Trajectory, other: Trajectory) -> None:
 def test_a_float64_run_equals_the_plain_reference(digits, optimizer):
     """Five contexts of 40 updates. 1e-5 (gains 1e-6) is asked for; they agree to 1e-12, 1e-9 is asserted."""
     settings = cell(optimizer, iterations=40)
-    run = train(settings, DeviceStream(digits, CPU, flat=True, dtype=torch.float64), SEED)
+    run = train(settings, DeviceStream(digits, settings, CPU, torch.float64), SEED)
     expected = reference_run(digits, settings)
     assert_equals_reference(run, expected, tolerance=1e-9, gain_tolerance=1e-9)
     assert run.diverged_at is None
@@ -137,7 +107,8 @@ def test_all_optimizers_of_a_seed_start_from_the_same_weights_and_see_the_same_m
     class Spy(DeviceStream):
         seen: list[list[int]]
 
-        def batch(self, indices):
+        def batch(self, indices, crops=None):
+            assert crops is None  # the digits are not augmented
             self.seen.append(indices.tolist())
             return super().batch(indices)
 
@@ -148,7 +119,7 @@ def test_all_optimizers_of_a_seed_start_from_the_same_weights_and_see_the_same_m
 
     initial, batches = [], []
     monkeypatch.setattr(training, "build_model", spied_build)
-    stream = Spy(digits, CPU, flat=True)
+    stream = Spy(digits, small_cell("sgd"), CPU)
     for optimizer in OPTIMIZERS:
         stream.seen = []
         train(small_cell(optimizer), stream, SEED)
@@ -192,9 +163,20 @@ def test_evaluation_leaves_no_trace_in_training(on_device, optimizer):
     assert often.loss[1::2].tobytes() == rarely.loss.tobytes()
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_evaluation_leaves_no_trace_in_model_and_optimizer(monkeypatch, digits, optimizer):
-    """A run whose evaluations look at every weight, gain, moment and random state before and after."""
+NO_TRACE = [
+    *((small_cell, optimizer, {}) for optimizer in OPTIMIZERS),
+    *((cnn_cell, optimizer, {}) for optimizer in CNN_OPTIMIZERS),
+    (cnn_cell, "adam", augmented(test=True)),
+]
+
+
+def stream_of(settings: CellSettings, digits: Stream) -> DeviceStream:
+    return DeviceStream(digits if settings.model.kind == "mlp" else coloured_images(), settings, CPU)
+
+
+@pytest.mark.parametrize(("make", "optimizer", "changes"), NO_TRACE)
+def test_evaluation_leaves_no_trace_in_model_and_optimizer(monkeypatch, digits, make, optimizer, changes):
+    """A run whose evaluations look at every weight, statistic, gain, moment and random state before and after."""
     held = {}
 
     def spied(function):
@@ -205,25 +187,48 @@ def test_evaluation_leaves_no_trace_in_model_and_optimizer(monkeypatch, digits, 
         return spy
 
     def state() -> list[bytes]:
-        tensors = [*held["build_model"].state_dict().values(), torch.get_rng_state()]
+        model = held["build_model"]
+        assert all(parameter.grad is None for parameter in model.parameters())
+        tensors = [*model.state_dict().values(), torch.get_rng_state()]
         for moments in held["build_optimizer"].state_dict()["state"].values():
             tensors += [value for value in moments.values() if isinstance(value, torch.Tensor)]
         return [tensor.numpy().tobytes() for tensor in tensors]
 
-    stream = DeviceStream(digits, CPU, flat=True)
+    settings = make(optimizer, evaluation=EvaluationSettings(), **changes)
+    stream = stream_of(settings, digits)
     evaluate, evaluations = stream.evaluate, []
 
-    def watched(model, tasks):
+    def watched(*arguments):
         before = state()
-        result = evaluate(model, tasks)
-        evaluations.append(state() == before and model.training)
+        result = evaluate(*arguments)
+        evaluations.append(state() == before and held["build_model"].training)
         return result
 
     for function in (training.build_model, training.build_optimizer):
         monkeypatch.setattr(training, function.__name__, spied(function))
     stream.evaluate = watched
-    train(small_cell(optimizer), stream, SEED)
-    assert evaluations == [True] * 30
+    train(settings, stream, SEED)
+    assert evaluations == [True] * (len(stream.train_sizes) * settings.iterations)
+
+
+@pytest.mark.parametrize(("make", "optimizer", "changes"), NO_TRACE)
+def test_weights_and_statistics_do_not_depend_on_how_often_was_evaluated(monkeypatch, digits, make, optimizer, changes):
+    def spy(*arguments):
+        models.append(build_model(*arguments))
+        return models[-1]
+
+    models = []
+    monkeypatch.setattr(training, "build_model", spy)
+    runs = []
+    for every in (1, 5):
+        settings = make(optimizer, iterations=5, evaluation=EvaluationSettings(every=every), **changes)
+        runs.append(train(settings, stream_of(settings, digits), SEED))
+    often, rarely = (model.state_dict() for model in models)
+    assert often.keys() == rarely.keys()
+    for name, value in often.items():
+        assert torch.equal(value, rarely[name]), name
+    if not settings.augment_test:  # else every evaluation has crops of its own
+        assert runs[0].loss[4::5].tobytes() == runs[1].loss.tobytes()
 
 
 def test_every_task_seen_so_far_is_evaluated_and_no_other(on_device):
@@ -243,8 +248,8 @@ def test_evaluating_the_first_task_only_gives_the_first_column(on_device):
 
 
 def test_a_screened_run_has_the_accuracies_of_a_float32_run(digits, on_device):
-    screened = DeviceStream(digits, CPU, flat=True, screened=True)
-    one, other = (train(small_cell("adam"), stream, SEED) for stream in (on_device, screened))
+    settings = small_cell("adam", evaluation=EvaluationSettings(arithmetic="bf16_screened"))
+    one, other = train(small_cell("adam"), on_device, SEED), train(settings, DeviceStream(digits, settings, CPU), SEED)
     assert one.accuracy.tobytes() == other.accuracy.tobytes()
     assert one.loss.tobytes() != other.loss.tobytes()
     for name, column in one.training.items():
@@ -289,3 +294,111 @@ def test_a_run_that_diverges_says_where_and_is_nan_from_there_on(on_device, opti
 
 def test_a_run_that_converges_did_not_diverge(on_device):
     assert train(small_cell("sgd"), on_device, SEED).diverged_at is None
+
+
+class _Poisoned:
+    """Evaluates as `evaluate` does, but for a test loss on task 2 that is not finite in the given evaluation (0-based)."""
+
+    def __init__(self, evaluate, evaluation: int, bad: float) -> None:
+        self.evaluate, self.evaluation, self.bad, self.calls = evaluate, evaluation, bad, 0
+
+    def __call__(self, *arguments):
+        accuracy, loss = self.evaluate(*arguments)
+        if self.calls == self.evaluation:
+            loss[1] = self.bad
+        self.calls += 1
+        return accuracy, loss
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("every", "evaluation", "diverged_at"), [(1, 8, 9), (2, 4, 10)])
+def test_a_test_loss_that_is_not_finite_is_divergence(digits, bad, every, evaluation, diverged_at):
+    settings = small_cell("msgd", evaluation=EvaluationSettings(every=every))
+    stream = DeviceStream(digits, settings, CPU)
+    whole = train(settings, stream, SEED)
+    stream.evaluate = _Poisoned(stream.evaluate, evaluation, bad)
+    run = train(settings, stream, SEED)
+    assert (whole.diverged_at, run.diverged_at) == (None, diverged_at)
+    for name, column in run.training.items():
+        assert column[: diverged_at - 1].tobytes() == whole.training[name][: diverged_at - 1].tobytes(), name
+        assert np.isnan(column[diverged_at - 1 :]).all(), name
+    assert run.loss[:evaluation].tobytes() == whole.loss[:evaluation].tobytes()
+    assert np.isnan(run.loss[evaluation:]).all()
+    assert np.isnan(run.accuracy[evaluation:]).all()
+
+
+# --- augmentation ---------------------------------------------------------------------------------------------------
+
+
+class Watched(DeviceStream):
+    """Keeps the crops of every batch and the test images of every evaluation."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.crops, self.tested, evaluate = [], [], self.evaluate
+
+        def watched(model, tasks, images):
+            self.tested.append(images)
+            return evaluate(model, tasks, images)
+
+        self.evaluate = watched
+
+    def batch(self, indices, crops=None):
+        self.crops.append(crops)
+        return super().batch(indices, crops)
+
+
+def watched_run(settings: CellSettings, seed: int = SEED) -> tuple[Watched, Trajectory]:
+    stream = Watched(coloured_images(), settings, CPU)
+    return stream, train(settings, stream, seed)
+
+
+def test_training_images_are_augmented_by_the_draws_of_the_seed_whatever_the_optimizer():
+    settings = cnn_cell("sgd", iterations=3, **augmented())
+    expected = draw(settings.augmentation, (6, 8), generator(SEED, "augmentation"))
+    for optimizer in CNN_OPTIMIZERS:
+        stream, _ = watched_run(cnn_cell(optimizer, iterations=3, **augmented()))
+        assert torch.equal(torch.stack([crops.offsets for crops in stream.crops]), expected.offsets), optimizer
+        assert torch.equal(torch.stack([crops.flips for crops in stream.crops]), expected.flips), optimizer
+    other, _ = watched_run(settings, SEED + 1)
+    assert not torch.equal(torch.stack([crops.offsets for crops in other.crops]), expected.offsets)
+
+
+def test_without_augmentation_nothing_is_drawn_and_with_it_training_differs_from_the_first_update_on():
+    plain_stream, plain = watched_run(cnn_cell("sgd"))
+    _, changed = watched_run(cnn_cell("sgd", **augmented()))
+    assert plain_stream.crops == [None] * 12
+    assert (plain.training["loss"] != changed.training["loss"]).all()
+
+
+def test_test_images_are_augmented_only_where_asked_for_and_then_anew_in_every_evaluation():
+    plain_stream, plain = watched_run(cnn_cell("sgd", **augmented()))
+    stream, run = watched_run(cnn_cell("sgd", **augmented(test=True)))
+    assert plain_stream.tested == [None] * 4
+    assert [len(images) for images in stream.tested] == [12, 12, 24, 24]
+    random = generator(SEED, "evaluation")
+    for images in stream.tested:
+        crops = draw(cnn_cell("sgd", **augmented()).augmentation, (len(images),), random)
+        assert torch.equal(images, stream.augmented_tests(crops))
+    assert not torch.equal(stream.tested[2], stream.tested[3])
+    for name, column in plain.training.items():
+        assert column.tobytes() == run.training[name].tobytes(), name  # training takes no notice
+    seen = np.isfinite(plain.loss)
+    assert (plain.loss[seen] != run.loss[seen]).all()
+
+
+# --- precision ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", CNN_OPTIMIZERS)
+def test_bf16_training_stays_close_to_fp32_at_first(optimizer):
+    runs = []
+    for precision in ("fp32", "bf16"):
+        settings = with_learning_rate(cnn_cell(optimizer, iterations=3, precision=precision), 0.001)
+        runs.append(train(settings, DeviceStream(coloured_images(), settings, CPU), SEED))
+    exact, rounded = runs
+    assert rounded.diverged_at is None
+    assert rounded.training["loss"].dtype == rounded.loss.dtype == np.float32
+    assert (rounded.training["loss"] != exact.training["loss"]).all()  # it was used
+    np.testing.assert_allclose(rounded.training["loss"], exact.training["loss"], rtol=0.05)
+    np.testing.assert_allclose(rounded.loss, exact.loss, rtol=0.05)

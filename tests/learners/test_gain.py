@@ -9,6 +9,7 @@ import scipy.stats
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
 from stability_gap.learners.gain import GainModulation, entropy, next_gain
 
@@ -242,6 +243,76 @@ def test_detach_leaves_plain_weights_that_compute_the_same(cnn):
     assert modulation.gains == []
 
 
+def test_after_detach_a_layer_can_be_modulated_anew_and_its_optimizer_goes_on(linear):
+    weight = linear.weight
+    modulation = GainModulation([linear], eta=0.4)
+    modulation.step(random_logits(0))
+    modulation.detach()
+    assert linear.weight is weight  # what an optimizer holds
+    assert type(linear) is nn.Linear
+    modulation.detach()  # nothing is left to do
+    modulation.step(None)
+    assert GainModulation([linear], eta=0.4).gains[0].tolist() == [1.0] * 4
+
+
+# --- copies and conversions -----------------------------------------------------------------------------------------
+
+
+def test_a_deep_copy_of_model_and_gain_is_independent(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    twin, twin_modulation = copy.deepcopy((cnn, modulation))
+    images, _ = cnn_batch()
+    before = cnn.eval()(images)
+    assert torch.equal(twin.eval()(images), before)
+    twin_modulation.step(random_logits(1))
+    assert not torch.equal(twin(images), before)
+    assert torch.equal(cnn(images), before)
+    after = twin(images)
+    twin_modulation.detach()
+    assert torch.equal(twin(images), after)
+    assert torch.equal(cnn(images), before)
+    modulation.detach()
+    assert torch.equal(cnn(images), before)
+
+
+def test_a_model_may_change_its_dtype_on_the_way(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    modulation.step(random_logits(0))
+    images, labels = cnn_batch()
+    before = cnn.eval()(images)
+    cnn.to(torch.float64)
+    logits = cnn(images.double())
+    torch.testing.assert_close(logits.float(), before)
+    functional.cross_entropy(logits, labels).backward()
+    modulation.step(logits)
+    assert cnn.fc.parametrizations.weight.original.grad.dtype == modulation.gains[1].dtype == torch.float64
+
+
+def test_models_stacked_for_vmap_give_their_own_outputs_and_gradients():
+    models = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        models.append(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)).double())
+        modulation = GainModulation([models[-1][0], models[-1][3]], eta=0.4)
+        modulation.step(random_logits(seed))
+    images, labels = torch.randn(3, 8, 1, 6, 6, dtype=torch.float64), torch.arange(8) % 3
+    parameters, buffers = torch.func.stack_module_state(models)
+
+    def loss_and_logits(parameters, buffers, batch):
+        logits = torch.func.functional_call(models[0], (parameters, buffers), (batch,))
+        return functional.cross_entropy(logits, labels), logits
+
+    gradients, logits = torch.vmap(torch.func.grad(loss_and_logits, has_aux=True))(parameters, buffers, images)
+    for model, own_images, own_logits, position in zip(models, images, logits, range(3), strict=True):
+        expected = model(own_images)
+        torch.testing.assert_close(own_logits, expected, rtol=1e-12, atol=1e-12)
+        functional.cross_entropy(expected, labels).backward()
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(gradients[name][position], parameter.grad, rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(logits[0], models[0](images[1]))  # the models differ
+
+
 # --- any model, any optimizer ---------------------------------------------------------------------------------------
 
 
@@ -272,6 +343,94 @@ def test_the_loop_of_the_docstring_trains_any_model_with_any_optimizer(cnn, make
     assert modulation.gains[0].max() > 1
 
 
+def test_the_optimizer_may_be_built_before_the_gain_is_attached(cnn):
+    images, labels = cnn_batch()
+    optimizer = torch.optim.SGD(cnn.parameters(), lr=0.1)
+    GainModulation([cnn.fc], eta=0.4)
+    before = cnn.fc.weight.detach().clone()
+    functional.cross_entropy(cnn(images), labels).backward()
+    optimizer.step()
+    assert not torch.equal(cnn.fc.weight, before)
+
+
+def test_in_front_of_batch_norm_a_gain_cancels_in_training_but_not_in_evaluation():
+    """Why docs/gain.md advises against it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, eps=1e-12), nn.Flatten(), nn.Linear(64, 3)).double()
+    images, labels = torch.randn(8, 1, 6, 6, dtype=torch.float64), torch.arange(8) % 3
+    modulation = GainModulation([model[0]], eta=0.4)
+    outputs, gradients = [], []
+    for g in (1.0, 2.5):
+        set_gain(modulation, g)
+        outputs.append(model.train()(images))
+        functional.cross_entropy(outputs[-1], labels).backward()
+        gradients.append(model[0].parametrizations.weight.original.grad.clone())
+        model.zero_grad()
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-8, atol=1e-9)
+    assert not torch.allclose(model.eval()(images), outputs[1], rtol=0.1)
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    """A torchvision model in float64, so that gradients compare to the digit."""
+    from torchvision.models import resnet18  # takes seconds
+
+    torch.manual_seed(0)
+    return resnet18(num_classes=10).double()
+
+
+def output_layer(model: nn.Module) -> list[nn.Module]:
+    return [model.fc]
+
+
+def every_layer(model: nn.Module) -> list[nn.Module]:
+    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+
+@pytest.mark.parametrize(("chosen", "count"), [(output_layer, 1), (every_layer, 21)])
+@pytest.mark.parametrize("make_optimizer", [torch.optim.SGD, torch.optim.Adam])
+def test_a_torchvision_model_learns_saves_and_gives_its_gain_back(resnet, chosen, count, make_optimizer):
+    model = copy.deepcopy(resnet)
+    modulation = GainModulation(chosen(model), eta=0.2)
+    optimizer = make_optimizer(model.parameters(), lr=0.001)
+    torch.manual_seed(1)
+    images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
+    start = [weight.clone() for weight in model.parameters()]
+    logits = None
+    for _ in range(3):
+        modulation.step(logits)
+        plain, plain_modulation = copy.deepcopy((model, modulation))
+        plain_modulation.detach()
+        logits = model(images)
+        optimizer.zero_grad()
+        functional.cross_entropy(logits, labels).backward()
+        optimizer.step()
+    assert all(not torch.equal(weight, first) for weight, first in zip(model.parameters(), start, strict=True))
+
+    # The last gradient against that of a plain model with the same effective weights.
+    g = modulation.gains[0][0].item()
+    assert g > 1.2
+    plain.zero_grad()
+    functional.cross_entropy(plain(images), labels).backward()
+    layers = chosen(model)
+    assert len(layers) == count
+    for layer, reference in zip(layers, chosen(plain), strict=True):
+        raw = layer.parametrizations.weight.original
+        torch.testing.assert_close(raw.grad, g * reference.weight.grad, rtol=1e-7, atol=1e-10)
+
+    expected = model.eval()(images)
+    fresh = copy.deepcopy(resnet)
+    fresh_modulation = GainModulation(chosen(fresh), eta=0.2)
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(fresh.eval()(images), expected)
+    assert fresh_modulation.gains[0][0].item() == g
+
+    modulation.detach()
+    assert torch.equal(model(images), expected)
+    assert model.state_dict().keys() == resnet.state_dict().keys()
+
+
 # --- bad arguments --------------------------------------------------------------------------------------------------
 
 
@@ -280,13 +439,64 @@ def test_no_layer_is_refused():
         GainModulation([], eta=0.4)
 
 
-@pytest.mark.parametrize("gamma", [1.0, 1.5, -0.1, float("nan")])
-def test_a_decay_outside_0_to_1_is_refused_before_anything_is_attached(linear, gamma):
-    with pytest.raises(ValueError, match="gamma"):
-        GainModulation([linear], eta=0.4, gamma=gamma)
-    assert "weight" in dict(linear.named_parameters())
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("gamma", value) for value in (1.0, 1.5, -0.1, float("nan"))),
+        *(("eta", value) for value in (-0.1, float("nan"), float("inf"))),
+        *(("g0", value) for value in (0.0, -1.0, float("nan"), float("inf"))),
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_is_attached(linear, name, value):
+    with pytest.raises(ValueError, match=f"^{name} must .*, not {value}$"):
+        GainModulation([linear], **{"eta": 0.4, name: value})
+    assert isinstance(linear.weight, nn.Parameter)
 
 
-def test_a_module_without_weights_is_refused():
-    with pytest.raises((AttributeError, ValueError), match="weight"):
-        GainModulation([nn.ReLU()], eta=0.4)
+def gain_modulated() -> nn.Linear:
+    layer = nn.Linear(2, 2)
+    GainModulation([layer], eta=0.4)
+    return layer
+
+
+def scalar() -> nn.Module:
+    module = nn.Module()
+    module.weight = nn.Parameter(torch.tensor(1.0))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (nn.ReLU, r"layers\[1\] \(ReLU\) has no parameter `weight`"),
+        (lambda: nn.BatchNorm2d(3, affine=False), "has no parameter `weight`"),
+        (lambda: "fc", r"layers\[1\] \(str\) has no parameter"),
+        (lambda: nn.Parameter(torch.ones(2, 2)), "has no parameter"),
+        (lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)), "without weight or spectral norm"),
+        (lambda: prune.random_unstructured(nn.Linear(2, 2), "weight", 0.5), "has no parameter `weight`"),
+        (lambda: nn.LazyLinear(3), "has no shape yet; run one batch"),
+        (scalar, "single number"),
+        (gain_modulated, "is gain-modulated already"),
+    ],
+)
+def test_a_layer_that_can_take_no_gain_is_refused_before_anything_is_attached(linear, make, words):
+    with pytest.raises(ValueError, match=words):
+        GainModulation([linear, make()], eta=0.4)
+    assert isinstance(linear.weight, nn.Parameter)
+
+
+def test_a_weight_given_twice_is_refused_before_anything_is_attached(linear):
+    tied = nn.Linear(5, 4)
+    tied.weight = linear.weight
+    for layers in ([linear, linear], [linear, tied]):
+        with pytest.raises(ValueError, match=r"layers\[1\] \(Linear\) shares its weight"):
+            GainModulation(layers, eta=0.4)
+        assert isinstance(linear.weight, nn.Parameter)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3, 4)])
+def test_logits_of_another_shape_are_refused(linear, shape):
+    modulation = GainModulation([linear], eta=0.4)
+    with pytest.raises(ValueError, match=r"logits must be \(batch, classes\), not"):
+        modulation.step(torch.zeros(shape))
+    assert modulation.gains[0].tolist() == [1.0] * 4

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stability_gap.tasks import official_files
 from stability_gap.tasks.datasets import Dataset
 
 
@@ -105,6 +106,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr("torchvision.datasets.utils.download_url", fail)
+    monkeypatch.setattr(official_files, "PAUSE", 0)
 
 
 @pytest.fixture

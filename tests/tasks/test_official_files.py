@@ -1,12 +1,14 @@
 """Official files: md5 before reading, missing and damaged files, downloads."""
 
 import shutil
+from http.client import IncompleteRead
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stability_gap.errors import UserError
+from stability_gap.files import digest
 from stability_gap.tasks import official_files
 from stability_gap.tasks.datasets import download, load
 from stability_gap.tasks.settings import TorchvisionSettings
@@ -102,6 +104,56 @@ def test_only_missing_files_are_downloaded(made_mnist, mnist_root, monkeypatch):
     assert not list(mnist_root.glob(".download-*"))
 
 
+def test_a_failure_that_passes_is_tried_again_after_a_pause(made_mnist, mnist_root, monkeypatch):
+    (path,) = (mnist_root / "MNIST/raw").glob("t10k-labels*")
+    path.unlink()
+    happened = []
+
+    def fetch(url: str, folder: str, name: str, md5: str) -> None:
+        happened.append(url.split("/")[2])
+        if len(happened) < 4:
+            raise IncompleteRead(b"")
+        (Path(folder) / name).write_bytes(made_mnist[1][name])
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
+    monkeypatch.setattr(official_files.time, "sleep", lambda seconds: happened.append(seconds))
+    download(MNIST, mnist_root)
+    mirrors = ["ossci-datasets.s3.amazonaws.com", "yann.lecun.com"]
+    assert happened == [*mirrors, official_files.PAUSE, mirrors[0]]
+    assert path.read_bytes() == made_mnist[1][path.name]
+
+
+@pytest.mark.usefixtures("made_mnist", "no_network")
+def test_every_mirror_is_named_once_when_all_fail_for_good(tmp_path):
+    with pytest.raises(UserError) as caught:
+        download(MNIST, tmp_path)
+    assert str(caught.value).count("no network") == 2
+    assert "ossci" in str(caught.value)
+    assert "lecun" in str(caught.value)
+
+
+def test_two_downloads_at_once_leave_one_whole_file(made_mnist, mnist_root, monkeypatch):
+    (path,) = (mnist_root / "MNIST/raw").glob("t10k-labels*")
+    path.unlink()
+    before = set(mnist_root.rglob("*"))
+    depth = 0
+
+    def fetch(url: str, folder: str, name: str, md5: str) -> None:
+        nonlocal depth
+        depth += 1
+        (Path(folder) / name).write_bytes(made_mnist[1][name][:10])
+        if depth == 1:  # while this download is half done, another process makes the same from start to end
+            download(MNIST, mnist_root)
+            assert path.read_bytes() == made_mnist[1][name]
+        (Path(folder) / name).write_bytes(made_mnist[1][name])
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
+    download(MNIST, mnist_root)
+    assert depth == 2
+    assert path.read_bytes() == made_mnist[1][path.name]
+    assert set(mnist_root.rglob("*")) == before | {path}
+
+
 @pytest.mark.parametrize("layout", ["unpacked", "archive", "archive beside an incomplete folder"])
 def test_made_cifar100(made_cifar100, layout, tmp_path):
     expected, files, archive = made_cifar100
@@ -143,3 +195,79 @@ def test_no_pickle_is_read_before_its_md5_matched(made_cifar100, damaged, monkey
 def test_cifar_without_files_names_the_archive(made_cifar100, tmp_path):
     with pytest.raises(UserError, match=r"cifar-100-python.tar.gz missing"):
         load(CIFAR100, tmp_path, download=False)
+
+
+# --- an npz file in their place --------------------------------------------------------------------------------------
+
+NPZ = {"file": "own.npz", "train_images": "x", "train_labels": "y", "test_images": "x_test", "test_labels": "y_test"}
+COARSE = {"train_coarse_labels": "coarse", "test_coarse_labels": "coarse_test"}
+EITHER = TorchvisionSettings(source="torchvision", name="CIFAR100", mean=[0.5] * 3, std=[0.25] * 3, npz=NPZ | COARSE)
+
+
+@pytest.fixture
+def save_npz(dataset_maker, tmp_path):
+    """Write own.npz of 100 classes, with changes, into data_root; the data set it holds."""
+
+    def save(**changes):
+        made = dataset_maker(classes=100, per_class=2, shape=(32, 32, 3))
+        arrays = {"x": made.train_images, "y": made.train_labels, "x_test": made.test_images, "y_test": made.test_labels}
+        arrays |= {"coarse": made.train_labels // 5, "coarse_test": made.test_labels // 5}
+        np.savez(tmp_path / "own.npz", **(arrays | changes))
+        return made
+
+    return save
+
+
+@pytest.mark.usefixtures("made_cifar100", "no_network")
+def test_npz_serves_without_a_download_and_is_not_official(save_npz, tmp_path):
+    made = save_npz()
+    before = snapshot(tmp_path)
+    download(EITHER, tmp_path)
+    dataset = load(EITHER, tmp_path, download=True)
+    assert snapshot(tmp_path) == before
+    assert np.array_equal(dataset.train_images, made.train_images)
+    assert np.array_equal(dataset.test_labels, made.test_labels)
+    assert np.array_equal(dataset.train_coarse_labels, made.train_labels // 5)
+    assert dataset.classes == 100
+    assert dataset.mean.tolist() == [127.5] * 3
+    assert not dataset.official
+    assert dataset.files == {"own.npz": digest(tmp_path / "own.npz")}
+
+
+@pytest.mark.usefixtures("no_network")
+def test_official_files_win_over_npz(made_cifar100, tmp_path):
+    (tmp_path / "cifar-100-python.tar.gz").write_bytes(made_cifar100[2])
+    (tmp_path / "own.npz").write_text("not even looked at")
+    dataset = load(EITHER, tmp_path, download=True)
+    assert dataset.official
+    assert set(dataset.files) == set(made_cifar100[1])
+
+
+def test_damaged_official_file_is_not_passed_over_for_npz(made_cifar100, save_npz, tmp_path):
+    save_npz()
+    (tmp_path / "cifar-100-python.tar.gz").write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"cifar-100-python.tar.gz is damaged or not the official file"):
+        load(EITHER, tmp_path, download=True)
+
+
+@pytest.mark.usefixtures("made_cifar100", "no_network")
+@pytest.mark.parametrize("may_download", [True, False])
+def test_neither_official_files_nor_npz(may_download, tmp_path):
+    with pytest.raises(UserError, match=r"cifar-100-python.tar.gz .*a folder that has it \(or own.npz in its place\)"):
+        load(EITHER, tmp_path, download=may_download)
+
+
+@pytest.mark.usefixtures("made_cifar100")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"y": np.full(200, 100)}, "array 'y' holds labels from 100 to 100; 100 classes are numbered 0 to 99"),
+        ({"coarse_test": np.full(100, -1)}, "array 'coarse_test' holds labels from -1"),
+        ({"y": np.array([{}] * 200)}, "array 'y' cannot be read .*Python objects are refused"),
+        ({"x": np.zeros((200, 32, 32), np.uint8)}, r"'x' are \(32, 32\), those of 'x_test' \(32, 32, 3\)"),
+    ],
+)
+def test_npz_in_their_place_is_checked_like_any_other(save_npz, changes, words, tmp_path):
+    save_npz(**changes)
+    with pytest.raises(UserError, match=rf"own\.npz.*{words}"):
+        load(EITHER, tmp_path, download=True)

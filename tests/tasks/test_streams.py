@@ -12,7 +12,6 @@ from stability_gap.tasks.settings import (
     RotatedStream,
     SplitStream,
     SuperclassStream,
-    TorchvisionSettings,
 )
 from stability_gap.tasks.streams import build
 from stability_gap.tasks.transforms import rotate
@@ -27,22 +26,6 @@ CUMULATIVE = CumulativeClassesStream(kind="cumulative_superclasses", superclasse
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     return load(DigitsSettings(source="sklearn_digits"), tmp_path_factory.mktemp("data"), download=False)
-
-
-@pytest.fixture
-def cifar100(shared_data, dataset_maker):
-    """The real label tables of CIFAR-100 with 1×1 images that carry the position."""
-    with np.load(shared_data("cifar100/labels.npz"), allow_pickle=False) as tables:
-        arrays = {
-            f"{part}_{field}": tables[f"{part}_{name}"].astype(np.int64)
-            for part in ("train", "test")
-            for field, name in (("labels", "fine"), ("coarse_labels", "coarse"))
-        }
-        names = tables["fine_names"], tuple(tables["coarse_names"].tolist())
-    images = {
-        f"{part}_images": np.arange(len(arrays[f"{part}_labels"])).astype(np.uint8)[:, None, None] for part in ("train", "test")
-    }
-    return dataset_maker(**arrays, **images, classes=100, coarse_names=names[1]), names[0]
 
 
 @pytest.fixture
@@ -102,23 +85,6 @@ def test_permuted_digits(digits, part):
         assert np.array_equal(labels, getattr(digits, f"{part}_labels"))
 
 
-def test_real_mnist_has_the_published_counts(shared_data):
-    settings = TorchvisionSettings(source="torchvision", name="MNIST", mean=[0.1307], std=[0.3081])
-    stream = build(load(settings, shared_data("MNIST").parent, download=False), SPLIT)
-    assert stream.train_sizes.tolist() == [12665, 12089, 11263, 12183, 11800]
-    assert stream.test_sizes.tolist() == [2115, 2042, 1874, 1986, 1983]
-
-
-def test_real_cifar10_labels_split_evenly(shared_data, dataset_maker):
-    with np.load(shared_data("cifar10/labels.npz"), allow_pickle=False) as tables:
-        train = np.concatenate([tables[f"train-{batch}"] for batch in range(1, 6)]).astype(np.int64)
-        test = tables["test"].astype(np.int64)
-    images = {"train_images": np.zeros((50_000, 1, 1), np.uint8), "test_images": np.zeros((10_000, 1, 1), np.uint8)}
-    stream = build(dataset_maker(**images, train_labels=train, test_labels=test, classes=10), SPLIT)
-    assert stream.train_sizes.tolist() == [10_000] * 5
-    assert stream.test_sizes.tolist() == [2_000] * 5
-
-
 def test_classes_that_do_not_divide(digits):
     with pytest.raises(UserError, match=r"classes_per_task: 3 does not divide the 10 classes.*1, 2, 5, 10"):
         build(digits, SplitStream(kind="split", classes_per_task=3))
@@ -167,31 +133,3 @@ def test_superclasses_that_are_not_there(superclasses, settings, words):
 def test_superclass_streams_need_superclasses(digits, settings):
     with pytest.raises(UserError, match=f"a {settings.kind} stream needs a data set with superclasses"):
         build(digits, settings)
-
-
-def test_domain_cifar100_on_the_real_labels(cifar100):
-    dataset, names = cifar100
-    stream = build(dataset, SUPERCLASS)
-    assert stream.classes == 20
-    assert stream.train_sizes.tolist() == [10_000] * 3
-    assert stream.test_sizes.tolist() == [2_000] * 3
-    for _, labels in tasks_of(stream):
-        assert np.bincount(labels).tolist() == [500] * 20
-    # aquatic_mammals (superclass 0): beaver, dolphin, otter come first in label order
-    for fine, (images, labels) in zip(("beaver", "dolphin", "otter"), tasks_of(stream), strict=True):
-        members = dataset.train_labels == names.tolist().index(fine)
-        assert np.array_equal(images[labels == 0], dataset.train_images[members])
-
-
-def test_domain_cifar100_v1_on_the_real_labels(cifar100):
-    dataset, names = cifar100
-    stream = build(dataset, CUMULATIVE)
-    assert stream.classes == 100
-    assert stream.train_sizes.tolist() == [2_500] * 3
-    assert stream.test_sizes.tolist() == [500] * 3
-    kinds = [sorted(names[np.unique(labels)].tolist()) for _, labels in tasks_of(stream)]
-    assert kinds == [
-        ["beaver", "dolphin", "otter", "seal", "whale"],
-        ["aquarium_fish", "flatfish", "ray", "shark", "trout"],
-        ["orchid", "poppy", "rose", "sunflower", "tulip"],
-    ]

@@ -7,6 +7,7 @@ from stability_gap.tasks.settings import DatasetSettings, RotatedStream, StreamS
 
 MNIST = {"source": "torchvision", "name": "MNIST", "mean": [0.1307], "std": [0.3081]}
 NPZ = {"source": "npz", "file": "own.npz", "classes": 4, "mean": [0.5], "std": [0.5]}
+FOLDER = {"source": "image_folder", "folder": "own/images", "splits": ["own/train.csv"], "mean": [0.5], "std": [0.5]}
 
 
 def test_the_discriminator_chooses_the_model():
@@ -50,6 +51,21 @@ def test_bad_stream_settings_are_refused(settings, words):
         (NPZ | {"file": "../own.npz"}, "inside data_root"),
         (NPZ | {"train_coarse_labels": "coarse"}, "go together"),
         (NPZ | {"coarse_names": "names"}, "coarse_names needs"),
+        (NPZ | {"mean": [0.5, 0.5], "std": [0.5, 0.5]}, "need 1 or 3 values each, not 2 and 2"),
+        (MNIST | {"npz": {"file": "../own.npz"}}, "inside data_root"),
+        (MNIST | {"npz": {"file": "own.npz", "train_coarse_labels": "coarse"}}, "go together"),
+        (MNIST | {"npz": {"file": "own.npz", "classes": 10}}, "Extra inputs"),
+        (FOLDER | {"folder": "/own/images"}, "inside data_root"),
+        (FOLDER | {"folder": "own/../../images"}, "inside data_root"),
+        (FOLDER | {"splits": ["own/train.csv", "../test.csv"]}, "inside data_root"),
+        (FOLDER | {"splits": []}, "at least 1"),
+        (FOLDER | {"splits": ["own/train.csv"] * 2}, "own/train.csv stands here twice"),
+        (FOLDER | {"class_order": ["cat", "dog", "cat"]}, "cat stands here twice"),
+        (FOLDER | {"class_order": ["cat", "dog"], "classes": 3}, "class_order names 2 classes, but classes asks for 3"),
+        (FOLDER | {"test_per_class": 0}, "greater than or equal to 1"),
+        (FOLDER | {"size": [84]}, "at least 2"),
+        (FOLDER | {"size": [84, 0]}, "greater than or equal to 1"),
+        (FOLDER | {"mean": [0.5] * 3}, "need 1 or 3 values each, not 3 and 1"),
     ],
 )
 def test_bad_dataset_settings_are_refused(settings, words):
@@ -59,6 +75,6 @@ def test_bad_dataset_settings_are_refused(settings, words):
 
 def test_every_field_of_an_own_file_is_described():
     schema = TypeAdapter(DatasetSettings).json_schema()
-    for model in ("DigitsSettings", "TorchvisionSettings", "NpzSettings"):
+    for model in ("DigitsSettings", "TorchvisionSettings", "NpzArrays", "NpzSettings", "ImageFolderSettings"):
         described = {name: "description" in field for name, field in schema["$defs"][model]["properties"].items()}
         assert all(there for name, there in described.items() if name != "source"), described

@@ -9,6 +9,8 @@ from stability_gap.errors import UserError
 from stability_gap.provenance import PACKAGE, code_digest, module_digest
 
 try:
+    for file in workflow.configfiles:
+        configuration.read(file)  # refuses repeated keys, which snakemake does not see
     CONFIG = configuration.resolve(config)
     configuration.check_results_folder(CONFIG)
 except UserError as error:

@@ -35,7 +35,7 @@ rule stream:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=20,
     params:
         settings=lambda wildcards: as_json(

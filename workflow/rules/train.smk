@@ -17,7 +17,7 @@ rule train:
         ENVIRONMENT
     threads: CONFIG.threads
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=60,
         gpu=int(USES_GPU),
     params:

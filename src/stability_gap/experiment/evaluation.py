@@ -7,13 +7,14 @@ rounding was: where it came near the limit, the whole evaluation is done again i
 (benchmarks/screening.py checks it); only the loss keeps a rounding error, of about 1e-3 of its value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stability_gap.learners.mlp import MLP, mlp_logits
+from stability_gap.learners.mlp import MLP, effective_weights, mlp_logits
+from stability_gap.learners.stacked import StackedModel
 
 # Two logits closer than this share of `_scale` are a close call. Rounding hardly ever moves their difference by a third of that;
 # an evaluation in which it moved any by more than half is not trusted.
@@ -24,6 +25,12 @@ CHUNK = 1000
 PADDING = 128
 
 
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of each image in nats: (..., n, classes), (..., n) or (n,) -> (..., n)."""
+    shape = logits.shape[:-1]
+    return functional.cross_entropy(logits.flatten(0, -2), labels.expand(shape).flatten(), reduction="none").view(shape)
+
+
 class ContinualEvaluator:
     """Accuracy and loss on the test sets of tasks 1..k, task by task.
 
@@ -31,35 +38,34 @@ class ContinualEvaluator:
         images: (n, ...) float32, normalised test images of all tasks, task 1 first. labels: (n,) int64.
         sizes: test images per task.
         screened: use `bf16_screened` arithmetic (MLP only).
+        chunk: images per forward pass of any other model than an MLP, whose passes are CHUNK images.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, sizes: list[int], screened: bool = False) -> None:
-        self.images, self.labels, self.sizes = images, labels, sizes
+    def __init__(self, images: Tensor, labels: Tensor, sizes: list[int], screened: bool = False, chunk: int = CHUNK) -> None:
+        self.images, self.labels, self.sizes, self.chunk = images, labels, sizes, chunk
         self.screens = [_Screen(part) for part in images.split(sizes)] if screened else []
 
     @torch.no_grad()
-    def __call__(self, model: nn.Module, tasks: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, model: nn.Module, tasks: int, images: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Evaluate on the first `tasks` tasks: accuracy (tasks,) and mean cross-entropy in nats (tasks,).
 
-        The model is put into eval mode for the call and back; nothing else in it changes.
+        A StackedModel of S seeds gives (S, tasks). The model is put into eval mode for the call and back; nothing else in it
+        changes. `images`, (n, ...) of these tasks or (S, n, ...), stand in for the test images (`augment_test`).
         """
         sizes = self.sizes[:tasks]
-        was_training = model.training
-        model.eval()
-        logits = self._logits(model, tasks)
-        model.train(was_training)
+        logits = self._logits(model, tasks, images)
         labels = self.labels[: sum(sizes)]
-        correct = (logits.argmax(1) == labels).to(logits.dtype)
-        losses = functional.cross_entropy(logits, labels, reduction="none")
-        accuracy = torch.stack([part.mean() for part in correct.split(sizes)])
-        loss = torch.stack([part.mean() for part in losses.split(sizes)])
+        correct = (logits.argmax(-1) == labels).to(logits.dtype)
+        losses = cross_entropies(logits, labels)
+        accuracy = torch.stack([part.mean(-1) for part in correct.split(sizes, -1)], -1)
+        loss = torch.stack([part.mean(-1) for part in losses.split(sizes, -1)], -1)
         return accuracy, loss
 
-    def _logits(self, model: nn.Module, tasks: int) -> Tensor:
-        images = self.images[: sum(self.sizes[:tasks])]
+    def _logits(self, model: nn.Module, tasks: int, images: Tensor | None) -> Tensor:
+        images = self.images[: sum(self.sizes[:tasks])] if images is None else images
         if not isinstance(model, MLP):
-            return torch.cat([model(chunk) for chunk in images.split(CHUNK)])
-        weights = [layer.weight for layer in model.layers.values()]
+            return self._by_forward(model, images)
+        weights = effective_weights(model)
         if not self.screens:
             return _exact(images, weights)
         logits = torch.cat([screen.logits(*weights) for screen in self.screens[:tasks]])
@@ -71,6 +77,15 @@ class ContinualEvaluator:
         logits[close] = again
         return logits
 
+    def _by_forward(self, model: nn.Module, images: Tensor) -> Tensor:
+        own = isinstance(model, StackedModel) and images.dim() > self.images.dim()
+        forward: Callable[[Tensor], Tensor] = model.each if isinstance(model, StackedModel) and own else model
+        was_training = model.training
+        model.eval()
+        logits = torch.cat([forward(chunk) for chunk in images.split(self.chunk, int(own))], dim=-2)
+        model.train(was_training)
+        return logits.to(images.dtype)
+
 
 def _exact(images: Tensor, weights: Sequence[Tensor]) -> Tensor:
     return torch.cat([mlp_logits(chunk, *weights) for chunk in images.split(CHUNK)])
@@ -80,7 +95,9 @@ class _Screen:
     """The bfloat16 pass over one task's test images, without the pixels that are the same in all of them."""
 
     def __init__(self, images: Tensor) -> None:
-        self.varying = (images != images[0]).any(0).nonzero().squeeze(1)
+        varying = (images != images[0]).any(0)
+        varying[0] |= ~varying.any()  # oneDNN has no product over no pixels
+        self.varying = varying.nonzero().squeeze(1)
         self.images = images[:, self.varying].bfloat16()
         self.constant = images[0].index_fill(0, self.varying, 0)
 

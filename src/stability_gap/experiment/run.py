@@ -1,10 +1,13 @@
 """A block of seeds of one cell, from the stream file to the run folder (docs/data-contracts.md)."""
 
+import contextlib
 import logging
+import os
 import platform
 import resource
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,11 @@ import torch
 
 from stability_gap import files, provenance
 from stability_gap.errors import UserError
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.recording import Trajectory
 from stability_gap.experiment.settings import CellSettings
-from stability_gap.experiment.training import DeviceStream, Trajectory, train
+from stability_gap.experiment.together import can_share, train_together
+from stability_gap.experiment.training import train
 from stability_gap.tasks.stream_file import read
 
 log = logging.getLogger(__name__)
@@ -29,17 +35,20 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
     """
     started = time.perf_counter()
     place = resolve_device(device)
-    make_deterministic(threads)
+    make_deterministic(threads, settings.precision)
     stream = read(stream_folder)
-    screened = settings.evaluation.arithmetic == "bf16_screened"
-    on_device = DeviceStream(stream, place, flat=settings.model.kind == "mlp", screened=screened)
-    updates = len(on_device.train_sizes) * settings.iterations
-    progress = Progress(f"{settings.benchmark} {settings.optimizer}", len(seeds), updates)
-    trajectories: dict[int, Trajectory] = {}
-    for seed in seeds:
-        trajectories[seed] = train(settings, on_device, seed, progress.run(seed))
-        if (iteration := trajectories[seed].diverged_at) is not None:
-            log.warning("%s %s seed %d diverged at iteration %d", settings.benchmark, settings.optimizer, seed, iteration)
+    on_device = DeviceStream(stream, settings, place)
+    progress = Progress(
+        f"{settings.benchmark} {settings.optimizer}", len(seeds), len(on_device.train_sizes) * settings.iterations
+    )
+    with tiny_numbers_as_zero():
+        if place.type == "cuda" and can_share(settings):
+            trajectories = train_block(settings, on_device, seeds, progress)
+        else:
+            trajectories = {seed: train(settings, on_device, seed, progress.run([seed])) for seed in seeds}
+    for seed, run in trajectories.items():
+        if run.diverged_at is not None:
+            log.warning("%s %s seed %d diverged at iteration %d", settings.benchmark, settings.optimizer, seed, run.diverged_at)
 
     files.write_parquet(output / "evaluations.parquet", evaluation_table(trajectories, settings))
     files.write_parquet(output / "training.parquet", training_table(trajectories, settings))
@@ -66,9 +75,29 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
             "processor": platform.processor() or platform.machine(),
             "threads": threads,
             "wall_seconds": round(time.perf_counter() - started, 3),
-            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_memory_mib": round(peak_memory() / 2**20, 1),
+            "peak_gpu_memory_mib": round(torch.cuda.max_memory_allocated() / 2**20, 1) if place.type == "cuda" else None,
         },
     )
+
+
+def train_block(settings: CellSettings, stream: DeviceStream, seeds: list[int], progress: "Progress") -> dict[int, Trajectory]:
+    """All seeds at once on a GPU; where its memory runs out, half of them and then the other half.
+
+    Errors: UserError where memory does not suffice for one.
+    """
+    try:
+        return train_together(settings, stream, seeds, progress.run(seeds))
+    except torch.OutOfMemoryError as error:
+        reason = str(error).splitlines()[0]
+    torch.cuda.empty_cache()  # only here, when the error and the tensors that it holds are gone
+    progress.undo()
+    if len(seeds) == 1:
+        raise UserError(f"the GPU has too little memory for one seed of {settings.benchmark} ({reason}); write device: cpu.")
+    half = len(seeds) // 2
+    log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), len(seeds) - half)
+    parts = (seeds[: len(seeds) - half], seeds[len(seeds) - half :])
+    return {seed: run for part in parts for seed, run in train_block(settings, stream, part, progress).items()}
 
 
 def resolve_device(device: str) -> torch.device:
@@ -79,11 +108,29 @@ def resolve_device(device: str) -> torch.device:
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
 
-def make_deterministic(threads: int) -> None:
-    """Fix what could make two runs differ: the number of threads and torch's choice of algorithms."""
+def make_deterministic(threads: int, precision: str) -> None:
+    """Fix what could make two runs differ: the number of threads, torch's choice of algorithms, rounding of products."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import torch's compiler, 1.4 s
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads memory before writing it
+
+
+@contextlib.contextmanager
+def tiny_numbers_as_zero() -> Iterator[None]:
+    """Takes numbers below 1e-38 for 0: Adam's moments of dead units become so small, and processors are slow with them."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def evaluation_table(trajectories: dict[int, Trajectory], settings: CellSettings) -> pd.DataFrame:
@@ -127,23 +174,29 @@ class Progress:
 
     def __init__(self, title: str, runs: int, updates: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.title, self.runs, self.updates, self.clock = title, runs, updates, clock
-        self.finished = -1
+        self.finished = self.underway = 0
         self.started = self.last = clock()
 
-    def run(self, seed: int) -> Callable[[int], None]:
-        """Begin the next run; the returned function takes the number of its finished iterations."""
-        self.finished += 1
+    def run(self, seeds: list[int]) -> Callable[[int], None]:
+        """Begin the next run, of one seed or of several at once; the returned function takes its finished iterations."""
+        self.finished += self.underway
+        self.underway = len(seeds)
+        names = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
 
         def report(iteration: int) -> None:
             now = self.clock()
             if now - self.last < SECONDS_BETWEEN_LINES:
                 return
             self.last = now
-            done = self.finished + iteration / self.updates
+            done = self.finished + len(seeds) * iteration / self.updates
             left = (now - self.started) * (self.runs - done) / done
             log.info(
-                "%s: run %d of %d (seed %d), iteration %d of %d, about %d s left",
-                *(self.title, self.finished + 1, self.runs, seed, iteration, self.updates, round(left)),
+                "%s: run %d of %d (%s), iteration %d of %d, about %d s left",
+                *(self.title, self.finished + 1, self.runs, names, iteration, self.updates, round(left)),
             )
 
         return report
+
+    def undo(self) -> None:
+        """Forget the run under way: it will be done again."""
+        self.underway = 0

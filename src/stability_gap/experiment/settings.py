@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stability_gap.learners.settings import ModelSettings, OptimizerSettings
 from stability_gap.settings import Settings
@@ -14,17 +14,48 @@ class EvaluationSettings(Settings):
     every: int = Field(1, gt=0, description="ρ: evaluate after every ρ-th update; must divide iterations")
     tasks: Literal["seen", "first"] = Field("seen", description="all tasks seen so far, or task 1 only as the authors do")
     arithmetic: Literal["fp32", "bf16_screened"] = Field(
-        "fp32", description="bf16_screened: bfloat16 first, float32 wherever the class could change; same accuracies"
+        "fp32", description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change; same accuracies"
+    )
+    images_per_task: int | None = Field(
+        None, gt=0, description="test images of each task, a fixed random choice; left out, as in the paper: all of them"
     )
 
 
-class CellSettings(Settings):
+class AugmentationSettings(Settings):
+    """Random crops and flips of training images (PROTOCOL §4)."""
+
+    padding: int = Field(4, ge=0, le=64, description="black pixels around an image before a crop of its size is cut")
+    flip: bool = Field(True, description="mirror every other image, by chance")
+
+
+class ExperimentSettings(Settings):
+    """How a benchmark is trained and measured, whatever the optimizer."""
+
+    iterations: int = Field(gt=0, description="updates per context")
+    batch_size: int = Field(gt=0, description="images per update")
+    model: ModelSettings = Field(description="what learns")
+    augmentation: AugmentationSettings | None = Field(None, description="of training images; left out: none")
+    augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
+    precision: Literal["fp32", "tf32", "bf16"] = Field(
+        "fp32", description="of products and convolutions in training and evaluation; tf32: on GPUs; bf16: autocast"
+    )
+    evaluation: EvaluationSettings = Field(EvaluationSettings(), description="continual evaluation")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "ExperimentSettings":
+        if self.augment_test and self.augmentation is None:
+            raise ValueError("augment_test: true needs augmentation, such as {padding: 4, flip: true}")
+        if self.precision == "bf16" and self.model.kind == "mlp":
+            raise ValueError("precision: bf16 is for slim_resnet18; an mlp has evaluation.arithmetic: bf16_screened")
+        plain = self.model.kind == "mlp" and self.precision == "fp32" and not self.augment_test
+        if self.evaluation.arithmetic == "bf16_screened" and not plain:
+            raise ValueError("evaluation.arithmetic: bf16_screened needs an mlp, precision: fp32 and no augment_test; write fp32")
+        return self
+
+
+class CellSettings(ExperimentSettings):
     """One benchmark trained by one optimizer."""
 
     benchmark: str = Field(description="id in config.yaml")
     optimizer: str = Field(description="id in config.yaml")
-    iterations: int = Field(gt=0, description="updates per context")
-    batch_size: int = Field(gt=0, description="images per update")
-    model: ModelSettings
     training: OptimizerSettings
-    evaluation: EvaluationSettings

@@ -1,6 +1,8 @@
 """One run: one learner, one seed, one stream, with continual evaluation (PROTOCOL §1-2)."""
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,69 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stability_gap.experiment.evaluation import ContinualEvaluator
-from stability_gap.experiment.randomness import minibatches, torch_generator
-from stability_gap.experiment.recording import Recorder
+from stability_gap.experiment.augmentation import Crops, draw
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.randomness import generator, minibatches, torch_generator
+from stability_gap.experiment.recording import Recorder, Trajectory, trajectory
 from stability_gap.experiment.settings import CellSettings
-from stability_gap.learners.build import attach_gain, build_model, build_optimizer
-from stability_gap.tasks.streams import Stream
-
-
-class DeviceStream:
-    """A stream's images as tensors on the device, ready for training and evaluation.
-
-    Training images stay raw bytes and are normalised batch by batch; test images are normalised once.
-
-    Args:
-        flat: give images as vectors. screened: see ContinualEvaluator. dtype: of images and of the models trained on them.
-    """
-
-    def __init__(
-        self,
-        stream: Stream,
-        device: torch.device,
-        flat: bool,
-        screened: bool = False,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.classes = stream.classes
-        self.train_sizes = stream.train_sizes.tolist()
-        self.device, self.dtype = device, dtype
-        self._flat = flat
-        self._mean = torch.from_numpy(stream.mean).to(device, dtype)
-        self._std = torch.from_numpy(stream.std).to(device, dtype)
-        self._train_images = torch.from_numpy(stream.train_images).to(device)
-        self._train_labels = torch.from_numpy(stream.train_labels).to(device)
-        self.image_shape = tuple(stream.train_images.shape[1:])
-        test_images = self._normalised(torch.from_numpy(stream.test_images).to(device))
-        test_labels = torch.from_numpy(stream.test_labels).to(device)
-        self.evaluate = ContinualEvaluator(test_images, test_labels, stream.test_sizes.tolist(), screened)
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        images = (images.to(self.dtype) - self._mean) / self._std
-        return images.flatten(1) if self._flat else images
-
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised images and labels of one minibatch: (batch,) -> (batch, ...), (batch,)."""
-        return self._normalised(self._train_images[indices]), self._train_labels[indices]
-
-
-@dataclass
-class Trajectory:
-    """What one run leaves behind.
-
-    Attributes:
-        accuracy, loss: (evaluations, K), NaN for tasks not seen yet and after divergence.
-        evaluated: int (evaluations,), the 1-based iterations of the evaluations.
-        training: name -> (T,), one value per iteration; NaN after divergence.
-        diverged_at: the first iteration whose training loss or weights were not finite, or None.
-    """
-
-    accuracy: np.ndarray
-    loss: np.ndarray
-    evaluated: np.ndarray
-    training: dict[str, np.ndarray]
-    diverged_at: int | None
+from stability_gap.learners.build import Model, attach_gain, build_model, build_optimizer, gain_layers, raw_weight
+from stability_gap.learners.gain import GainModulation, entropy
 
 
 def train(
@@ -84,37 +30,92 @@ def train(
     Args:
         progress: called with the number of finished iterations.
     """
-    model = build_model(settings.model, stream.image_shape, stream.classes, torch_generator(seed, "init"))
-    model = model.to(stream.device, stream.dtype)
-    gain = attach_gain(model, settings.training.gain)
-    optimizer = build_optimizer(settings.training, model)
-    tasks, per_context, every = len(stream.train_sizes), settings.iterations, settings.evaluation.every
-    batches = torch.from_numpy(minibatches(seed, stream.train_sizes, per_context, settings.batch_size)).to(stream.device)
-    total = tasks * per_context
+    model, gain = fresh_learner(settings, stream, seed)
+    optimizer = build_optimizer(settings.training, dict(model.named_parameters()))
+    weights = {name: raw_weight(layer) for name, layer in model.layers.items()}
+    recorder = Recorder(list(gain_layers(model, settings.training.gain)), weights, list(model.parameters()))
+    draws = draw_run(settings, stream, seed)
+    seen = tasks_seen(settings, len(stream.train_sizes))
+    every = settings.evaluation.every
 
-    weights = list(model.parameters())
-    recorder = Recorder(list(model.layers), weights, total)
-    accuracy = torch.full((total // every, tasks), torch.nan, dtype=stream.dtype)
+    rows = torch.full((len(draws.batches), len(recorder.names)), torch.nan, dtype=stream.dtype)
+    accuracy = torch.full((len(seen), len(stream.train_sizes)), torch.nan, dtype=stream.dtype)
     loss = accuracy.clone()
-    logits: Tensor | None = None
-    diverged_at = None
-    for update in range(total):
+    output_entropy: Tensor | float = 0.0
+    for update, indices in enumerate(draws.batches):
         if gain is not None:
-            gain.step(logits)
-        images, labels = stream.batch(batches[update])
-        logits = model(images)
+            gain.move(output_entropy)
+        images, labels = stream.batch(indices, draws.crops[update] if draws.crops else None)
+        with arithmetic(settings, stream.device):
+            logits = model(images).to(stream.dtype)
         batch_loss = functional.cross_entropy(logits, labels)
         batch_loss.backward()
         optimizer.step()
         optimizer.zero_grad()
+        gains = gain.gains if gain else []
         learning_rate = optimizer.param_groups[0]["lr"]
-        if not recorder.record(update, logits.detach(), labels, batch_loss.detach(), learning_rate, gain):
-            diverged_at = update + 1
+        logits = logits.detach()
+        output_entropy = entropy(logits)
+        row = recorder.row(logits, labels, batch_loss.detach(), output_entropy, learning_rate, gains)
+        rows[update] = row
+        if not math.isfinite(row.sum()):
             break
         if (update + 1) % every == 0:
-            seen = 1 if settings.evaluation.tasks == "first" else update // per_context + 1
-            row = update // every
-            accuracy[row, :seen], loss[row, :seen] = stream.evaluate(model, seen)
+            evaluation = update // every
+            tasks = int(seen[evaluation])
+            with arithmetic(settings, stream.device):
+                scores = stream.evaluate(model, tasks, draws.test_images(tasks))
+            accuracy[evaluation, :tasks], loss[evaluation, :tasks] = scores
         progress(update + 1)
-    evaluated = np.arange(every, total + 1, every)
-    return Trajectory(accuracy.numpy(), loss.numpy(), evaluated, recorder.columns(), diverged_at)
+    return trajectory(recorder.names, rows.numpy(), accuracy.numpy(), loss.numpy(), seen)
+
+
+def fresh_learner(settings: CellSettings, stream: DeviceStream, seed: int) -> tuple[Model, GainModulation | None]:
+    """The model of a seed before its first update, on the stream's device, and its gain modulation."""
+    model = build_model(settings.model, stream.image_shape, stream.classes, torch_generator(seed, "init"))
+    model = model.to(stream.device, stream.dtype)
+    if settings.model.kind != "mlp":
+        model = model.to(memory_format=torch.channels_last)  # the layout that images have, and the faster one
+    return model, attach_gain(model, settings.training.gain)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Everything random of a run but its initial weights.
+
+    batches: (T, batch) indices of training images. crops: of these images, (T, batch), or None. test_images: n of tasks -> their
+    test images, augmented anew in each call, or None where test images are left as they are.
+    """
+
+    batches: Tensor
+    crops: Crops | None
+    test_images: Callable[[int], Tensor | None]
+
+
+def draw_run(settings: CellSettings, stream: DeviceStream, seed: int) -> Draws:
+    """Draw a run from the named random streams of its seed: the same for every optimizer, and wherever it is trained."""
+    batches = minibatches(seed, stream.train_sizes, settings.iterations, settings.batch_size)
+    augmentation = settings.augmentation
+    crops = draw(augmentation, batches.shape, generator(seed, "augmentation")).to(stream.device) if augmentation else None
+    random = generator(seed, "evaluation")
+
+    def test_images(tasks: int) -> Tensor | None:
+        if augmentation is None or not settings.augment_test:
+            return None
+        return stream.augmented_tests(draw(augmentation, (sum(stream.test_sizes[:tasks]),), random).to(stream.device))
+
+    return Draws(torch.from_numpy(batches).to(stream.device), crops, test_images)
+
+
+def tasks_seen(settings: CellSettings, tasks: int) -> np.ndarray:
+    """How many tasks each evaluation covers: int (evaluations,)."""
+    every = settings.evaluation.every
+    contexts = np.arange(every - 1, tasks * settings.iterations, every) // settings.iterations + 1
+    return np.minimum(contexts, 1) if settings.evaluation.tasks == "first" else contexts
+
+
+@contextlib.contextmanager
+def arithmetic(settings: CellSettings, device: torch.device) -> Iterator[None]:
+    """The precision that `settings` ask for; tf32 and fp32 are settings of the whole process (run.make_deterministic)."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        yield

@@ -5,6 +5,7 @@ docs/performance.md); oneDNN uses all of it, on Intel as well. Same float32 arit
 this is `torch.nn.functional.linear`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -38,10 +39,17 @@ class _OneDNNLinear(torch.autograd.Function):
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """x @ weight.T: (n, in), (out, in) -> (n, out), differentiable once in both."""
+    """x @ weight.T: (n, in), (out, in) -> (n, out), differentiable once in both; in the precision of `weight`."""
+    x = x.to(weight.dtype)  # under autocast a backbone hands on bfloat16
     if uses_onednn(x):
         return _OneDNNLinear.apply(x, weight)  # type: ignore[no-any-return]
-    return functional.linear(x, weight)
+    return plain_linear(x, weight)
+
+
+def plain_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """The same by torch's own product, which torch.vmap can batch; autocast does not change it."""
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.linear(x.to(weight.dtype), weight)
 
 
 def linear_relu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -55,7 +63,8 @@ class Linear(nn.Module):
     def __init__(self, inputs: int, units: int, std: float, generator: torch.Generator) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(units, inputs, generator=generator) * std)
+        self.product: Callable[[Tensor, Tensor], Tensor] = linear
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs) -> (n, units)."""
-        return linear(x, self.weight)
+        return self.product(x, self.weight)

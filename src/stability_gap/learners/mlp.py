@@ -30,9 +30,19 @@ class MLP(nn.Module):
         return self.output(hidden)  # type: ignore[no-any-return]
 
     @property
-    def layers(self) -> dict[str, Linear]:
+    def layers(self) -> dict[str, nn.Module]:
         """The weight layers by name, input side first."""
         return {"hidden1": self.hidden1, "hidden2": self.hidden2, "output": self.output}
+
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """The output layer."""
+        return {"output": self.output}
+
+
+def effective_weights(model: MLP) -> tuple[Tensor, Tensor, Tensor]:
+    """What the layers multiply by, input side first: g·W where a layer is gain-modulated."""
+    return model.hidden1.weight, model.hidden2.weight, model.output.weight
 
 
 def mlp_logits(images: Tensor, hidden1: Tensor, hidden2: Tensor, output: Tensor, bias1: Tensor | None = None) -> Tensor:

@@ -93,11 +93,12 @@ def draw_bands(axes: Axes, table: pd.DataFrame, x: str, shown: Mapping[str, Look
 
 
 def gains(training: pd.DataFrame) -> pd.DataFrame:
-    """optimizer, seed, iteration, gain (of the last layer) of every optimizer whose gain is not 1 throughout."""
+    """optimizer, seed, iteration, gain (of the output layer) of every optimizer whose gain is not 1 throughout."""
     columns = [column for column in training if str(column).startswith("gain_")]
     if not columns:
         return pd.DataFrame(columns=["optimizer", "seed", "iteration", "gain"])
-    table = training[["optimizer", "seed", "iteration"]].assign(gain=training[columns[-1]])
+    output = "gain_output" if "gain_output" in columns else columns[-1]  # other people's layers have other names
+    table = training[["optimizer", "seed", "iteration"]].assign(gain=training[output])
     modulated = table.loc[table["gain"].notna() & (table["gain"] != 1), "optimizer"].unique()
     return table[table["optimizer"].isin(modulated)]
 

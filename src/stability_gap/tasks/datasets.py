@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stability_gap.errors import UserError
 from stability_gap.files import digest
-from stability_gap.tasks import official_files
+from stability_gap.tasks import image_folder, official_files
 from stability_gap.tasks.arrays import (
     Array,
     Images,
@@ -20,7 +20,14 @@ from stability_gap.tasks.arrays import (
     check_same_size,
     read_arrays,
 )
-from stability_gap.tasks.settings import DatasetSettings, DigitsSettings, NpzSettings, TorchvisionSettings
+from stability_gap.tasks.settings import (
+    DatasetSettings,
+    DigitsSettings,
+    ImageFolderSettings,
+    NpzArrays,
+    NpzSettings,
+    TorchvisionSettings,
+)
 
 LABELLED_IMAGES = ("train_images", "train_labels", "test_images", "test_labels")
 COARSE = ("train_coarse_labels", "test_coarse_labels", "coarse_names")
@@ -33,8 +40,8 @@ class Dataset:
     train_images, test_images: uint8 (n, H, W) or (n, H, W, 3), raw pixels. train_labels, test_labels: int64 (n,),
     0 … classes−1. mean, std: float32 (1,) or (3,), in raw pixel units: (pixel − mean) / std. official: made from the
     published files, checked by their digests. files: sha256 of every file the arrays come from, by its path relative to
-    data_root. train_coarse_labels, test_coarse_labels: superclass of every image, int64 (n,), where the data set has
-    superclasses; coarse_names: their names in label order, where known.
+    data_root; the images of a folder have one for all. train_coarse_labels, test_coarse_labels: superclass of every
+    image, int64 (n,), where the data set has superclasses; coarse_names: their names in label order, where known.
     """
 
     train_images: Images
@@ -54,8 +61,8 @@ class Dataset:
 def load(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
     """Load the data set that `settings` describe, from its files in `data_root`.
 
-    Nothing is written unless files are missing and `download` is true. Errors: UserError where files are missing,
-    damaged or hold something else.
+    Nothing is written unless official files are missing, no npz file takes their place and `download` is true. Errors:
+    UserError where files are missing, damaged or hold something else.
     """
     match settings:
         case DigitsSettings():
@@ -63,13 +70,18 @@ def load(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
         case TorchvisionSettings():
             return _load_official(settings, data_root, download)
         case NpzSettings():
-            return _load_npz(settings, data_root)
+            return _load_npz(settings, data_root, settings.classes, _normalisation(settings))
+        case ImageFolderSettings():
+            return _load_image_folder(settings, data_root)
 
 
 def download(settings: DatasetSettings, data_root: Path) -> None:
-    """Fetch the official files that `data_root` lacks; other sources have nothing to fetch. Errors: UserError."""
-    if isinstance(settings, TorchvisionSettings):
-        official_files.download(settings.name, data_root)
+    """Fetch the official files that `data_root` lacks, unless an npz file takes their place. Errors: UserError.
+
+    Other sources have nothing to fetch.
+    """
+    if isinstance(settings, TorchvisionSettings) and _replacement(settings, data_root) is None:
+        official_files.download(settings.name, data_root, _npz_file(settings))
 
 
 def assemble(
@@ -138,27 +150,48 @@ def _load_digits(settings: DigitsSettings) -> Dataset:
 
 
 def _load_official(settings: TorchvisionSettings, data_root: Path, download: bool) -> Dataset:
+    classes = 100 if settings.name == "CIFAR100" else 10
+    replacement = _replacement(settings, data_root)
+    if replacement:
+        return _load_npz(replacement, data_root, classes, _normalisation(settings))
     if download:
-        official_files.download(settings.name, data_root)
-    arrays, files = official_files.read(settings.name, data_root)
-    arrays |= _normalisation(settings)
-    return assemble(data_root, arrays, 100 if settings.name == "CIFAR100" else 10, official=True, files=files)
+        official_files.download(settings.name, data_root, _npz_file(settings))
+    arrays, files = official_files.read(settings.name, data_root, _npz_file(settings))
+    return assemble(data_root, arrays | _normalisation(settings), classes, official=True, files=files)
 
 
-def _load_npz(settings: NpzSettings, data_root: Path) -> Dataset:
-    path = data_root / settings.file
+def _replacement(settings: TorchvisionSettings, data_root: Path) -> NpzArrays | None:
+    """The npz file that is there while official files are not; None where there is none or none is needed."""
+    npz = settings.npz
+    if npz is None or not (data_root / npz.file).is_file() or not official_files.missing_files(settings.name, data_root):
+        return None
+    return npz
+
+
+def _npz_file(settings: TorchvisionSettings) -> str | None:
+    return settings.npz.file if settings.npz else None
+
+
+def _load_image_folder(settings: ImageFolderSettings, data_root: Path) -> Dataset:
+    arrays, files = image_folder.read(settings, data_root)
+    classes = len(np.unique(arrays["train_labels"]))
+    return assemble(data_root / settings.folder, arrays | _normalisation(settings), classes, official=False, files=files)
+
+
+def _load_npz(npz: NpzArrays, data_root: Path, classes: int, normalisation: dict[str, Array]) -> Dataset:
+    path = data_root / npz.file
     if not path.is_file():
         raise UserError(
-            f"file: {settings.file} is not in data_root ({data_root}). "
+            f"file: {npz.file} is not in data_root ({data_root}). "
             "Copy it there, or set data_root in the configuration to the folder that has it."
         )
-    chosen = {field: getattr(settings, field) for field in (*LABELLED_IMAGES, *COARSE)}
+    chosen = {field: getattr(npz, field) for field in (*LABELLED_IMAGES, *COARSE)}
     names = {field: name for field, name in chosen.items() if name is not None}
-    arrays = read_arrays(path, names.values()) | _normalisation(settings)
-    return assemble(path, arrays, settings.classes, official=False, files={settings.file: digest(path)}, names=names)
+    arrays = read_arrays(path, names.values()) | normalisation
+    return assemble(path, arrays, classes, official=False, files={npz.file: digest(path)}, names=names)
 
 
-def _normalisation(settings: TorchvisionSettings | NpzSettings) -> dict[str, Array]:
+def _normalisation(settings: TorchvisionSettings | NpzSettings | ImageFolderSettings) -> dict[str, Array]:
     """Mean and std in raw pixel units."""
     return {
         "mean": (np.array(settings.mean) * 255).astype(np.float32),

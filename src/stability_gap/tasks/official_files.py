@@ -13,7 +13,9 @@ import pickle
 import socket
 import tarfile
 import tempfile
+import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from stability_gap.errors import UserError
 from stability_gap.tasks.arrays import Array
 
 STALLED_AFTER = 60.0  # seconds without a byte; torchvision alone would wait for ever
+ATTEMPTS = 2  # rounds over all mirrors; more would make a user without a network wait for long
+PAUSE = 5.0  # seconds between two rounds
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,18 @@ class OfficialFile:
     urls: tuple[str, ...] = ()
 
 
-def read(name: str, data_root: Path) -> tuple[dict[str, Array], dict[str, str]]:
+def read(name: str, data_root: Path, npz: str | None = None) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays of the data set `name` (MNIST, CIFAR10 or CIFAR100) and the sha256 of every file read.
 
     Arrays: train_images, test_images uint8 (n, H, W) or (n, H, W, 3); train_labels, test_labels (n,); for CIFAR100 also
-    train_coarse_labels, test_coarse_labels (n,) and coarse_names (20,). Errors: UserError where files are missing or
-    damaged.
+    train_coarse_labels, test_coarse_labels (n,) and coarse_names (20,). `npz` is the file that the message names where
+    it would do instead. Errors: UserError where files are missing or damaged.
     """
     missing = missing_files(name, data_root)
     if missing:
         raise UserError(
             f"{name} is not complete in data_root ({data_root}): {', '.join(file.path for file in missing)} missing. "
-            "Set data_root in the configuration to a folder that has it, or connect to the network and run again."
+            + _advice(npz)
         )
     if name == "MNIST":
         contents = {file.path: _verified(file, data_root) for file in _published_files(name)}
@@ -63,10 +67,14 @@ def missing_files(name: str, data_root: Path) -> list[OfficialFile]:
     return [file for file in _published_files(name) if not (data_root / file.path).is_file()]
 
 
-def download(name: str, data_root: Path) -> None:
-    """Fetch what `missing_files` lists, each file whole or not at all. Errors: UserError."""
+def download(name: str, data_root: Path, npz: str | None = None) -> None:
+    """Fetch what `missing_files` lists, each file whole or not at all; `npz` as in `read`. Errors: UserError.
+
+    Two processes that do so at once need no lock: each downloads into a folder of its own and moves a file into place
+    after its md5 matched, so the one that comes second replaces a file by the same bytes.
+    """
     for file in missing_files(name, data_root):
-        _fetch(name, file, data_root)
+        _fetch(name, file, data_root, npz)
 
 
 def _published_files(name: str) -> list[OfficialFile]:
@@ -150,29 +158,39 @@ def _cifar_arrays(name: str, contents: dict[str, bytes]) -> dict[str, Array]:
     return arrays
 
 
-def _fetch(name: str, file: OfficialFile, data_root: Path) -> None:
-    """Download into a folder of its own, then move into place: a killed or doubled download leaves no half file."""
+def _fetch(name: str, file: OfficialFile, data_root: Path, npz: str | None) -> None:
+    """Try every mirror, and after a pause once more.
+
+    A file is downloaded into a folder of its own, then moved into place: a download that is killed leaves no half file.
+    """
     from torchvision.datasets.utils import download_url
 
     target = data_root / file.path
-    reasons = []
+    reasons: dict[str, str] = {}
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(STALLED_AFTER)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=data_root) as folder:
-            for url in file.urls:
+            for position, url in enumerate(file.urls * ATTEMPTS):
+                if position and position % len(file.urls) == 0:
+                    time.sleep(PAUSE)
                 try:
                     download_url(url, folder, target.name, file.md5)
                     os.replace(Path(folder) / target.name, target)
                     return
-                except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong md5 is a RuntimeError
-                    reasons.append(f"{url}: {error}")
+                except (OSError, HTTPException, RuntimeError) as error:  # URLError is an OSError; a wrong md5 is a RuntimeError
+                    reasons[url] = str(error) or type(error).__name__
     except OSError as error:
-        reasons.append(f"{data_root}: {error.strerror}")
+        reasons[str(data_root)] = error.strerror or str(error)
     finally:
         socket.setdefaulttimeout(timeout)
     raise UserError(
-        f"{name}: {file.path} is not in data_root ({data_root}) and cannot be downloaded ({'; '.join(reasons)}). "
-        "Set data_root in the configuration to a folder that has it, or connect to the network and run again."
+        f"{name}: {file.path} is not in data_root ({data_root}) and cannot be downloaded "
+        f"({'; '.join(f'{place}: {reason}' for place, reason in reasons.items())}). {_advice(npz)}"
     )
+
+
+def _advice(npz: str | None) -> str:
+    it = f"it (or {npz} in its place)" if npz else "it"
+    return f"Set data_root in the configuration to a folder that has {it}, or connect to the network and run again."

@@ -1,5 +1,6 @@
 """Settings of data sets and streams: what may stand in the configuration, with units."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ Std = Annotated[
     list[PixelStd],
     Field(min_length=1, description="Standard deviation per channel, of pixels scaled to 0..1; one value serves all."),
 ]
+Pixels = Annotated[int, Field(ge=1)]
 RandomSeed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -29,26 +31,10 @@ class DigitsSettings(Settings):
     split_seed: RandomSeed = Field(0, description="Seed of the stratified train/test split.")
 
 
-class TorchvisionSettings(Settings):
-    """The official files of a data set that torchvision knows, checked against the md5 sums published there."""
+class NpzArrays(Settings):
+    """An npz file and the names of its arrays: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0."""
 
-    source: Literal["torchvision"]
-    name: Literal["MNIST", "CIFAR10", "CIFAR100"] = Field(description="Data set, by torchvision's name.")
-    mean: Mean
-    std: Std
-
-    @model_validator(mode="after")
-    def _channels(self) -> "TorchvisionSettings":
-        _check_channels(self.mean, self.std, channels=1 if self.name == "MNIST" else 3)
-        return self
-
-
-class NpzSettings(Settings):
-    """An npz file of your own: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0 to classes−1."""
-
-    source: Literal["npz"]
     file: str = Field(description="The npz file, relative to data_root.")
-    classes: int = Field(ge=2, description="Number of classes.")
     train_images: str = Field("train_images", description="Name of the array of training images.")
     train_labels: str = Field("train_labels", description="Name of the array of training labels.")
     test_images: str = Field("test_images", description="Name of the array of test images.")
@@ -56,28 +42,102 @@ class NpzSettings(Settings):
     train_coarse_labels: str | None = Field(None, description="Name of the array of superclasses of the training images.")
     test_coarse_labels: str | None = Field(None, description="Name of the array of superclasses of the test images.")
     coarse_names: str | None = Field(None, description="Name of the array of superclass names (text), in label order.")
-    mean: Mean
-    std: Std
 
     @field_validator("file")
     @classmethod
-    def _relative(cls, file: str) -> str:
-        if not file or PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-            raise ValueError("write a path inside data_root, e.g. 'cifar10.npz'")
+    def _inside(cls, file: str) -> str:
+        _check_inside(file, example="cifar10.npz")
         return file
 
     @model_validator(mode="after")
-    def _consistent(self) -> "NpzSettings":
+    def _superclasses(self) -> "NpzArrays":
         if (self.train_coarse_labels is None) != (self.test_coarse_labels is None):
             raise ValueError("train_coarse_labels and test_coarse_labels go together: give both or neither")
         if self.coarse_names is not None and self.train_coarse_labels is None:
             raise ValueError("coarse_names needs train_coarse_labels and test_coarse_labels")
+        return self
+
+
+class TorchvisionSettings(Settings):
+    """The official files of a data set that torchvision knows, checked against the md5 sums published there."""
+
+    source: Literal["torchvision"]
+    name: Literal["MNIST", "CIFAR10", "CIFAR100"] = Field(description="Data set, by torchvision's name.")
+    mean: Mean
+    std: Std
+    npz: NpzArrays | None = Field(
+        None, description="An npz file used, and nothing downloaded, where the official files are not in data_root."
+    )
+
+    @model_validator(mode="after")
+    def _channels(self) -> "TorchvisionSettings":
+        _check_channels(self.mean, self.std, channels=1 if self.name == "MNIST" else 3)
+        return self
+
+
+class NpzSettings(NpzArrays):
+    """An npz file of your own: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0 to classes−1."""
+
+    source: Literal["npz"]
+    classes: int = Field(ge=2, description="Number of classes.")
+    mean: Mean
+    std: Std
+
+    @model_validator(mode="after")
+    def _channels(self) -> "NpzSettings":
         _check_channels(self.mean, self.std, channels=3)
         return self
 
 
-# A source of image folders (mini-ImageNet) is one more model here and one more reader in datasets.load.
-DatasetSettings = Annotated[DigitsSettings | TorchvisionSettings | NpzSettings, Field(discriminator="source")]
+class ImageFolderSettings(Settings):
+    """Images in a folder, listed by CSV files with the columns filename and label, as mini-ImageNet is usually stored."""
+
+    source: Literal["image_folder"]
+    folder: str = Field(description="Folder that the filenames are relative to, itself relative to data_root.")
+    splits: list[str] = Field(
+        min_length=1, description="CSV files, relative to data_root; they are joined, their own split is not used."
+    )
+    classes: int | None = Field(None, ge=2, description="How many classes, the first in class order; left out: all.")
+    class_order: list[str] | None = Field(
+        None, min_length=2, description="Labels in the order that numbers them; left out: of first appearance in the CSV files."
+    )
+    train_per_class: int = Field(500, ge=1, description="Training images of a class: its first in CSV order.")
+    test_per_class: int = Field(100, ge=1, description="Test images of a class: the next in CSV order.")
+    size: list[Pixels] = Field([84, 84], min_length=2, max_length=2, description="Height and width that every image has.")
+    mean: Mean
+    std: Std
+
+    @field_validator("folder")
+    @classmethod
+    def _folder_inside(cls, folder: str) -> str:
+        _check_inside(folder, example="mini-imagenet/images")
+        return folder
+
+    @field_validator("splits")
+    @classmethod
+    def _splits_inside(cls, splits: list[str]) -> list[str]:
+        for split in splits:
+            _check_inside(split, example="mini-imagenet/train.csv")
+        _check_unique(splits)
+        return splits
+
+    @field_validator("class_order")
+    @classmethod
+    def _unique(cls, class_order: list[str] | None) -> list[str] | None:
+        _check_unique(class_order or [])
+        return class_order
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ImageFolderSettings":
+        if self.classes and self.class_order and len(self.class_order) < self.classes:
+            raise ValueError(f"class_order names {len(self.class_order)} classes, but classes asks for {self.classes}")
+        _check_channels(self.mean, self.std, channels=3)
+        return self
+
+
+DatasetSettings = Annotated[
+    DigitsSettings | TorchvisionSettings | NpzSettings | ImageFolderSettings, Field(discriminator="source")
+]
 
 
 class SplitStream(Settings):
@@ -138,10 +198,20 @@ StreamSettings = Annotated[
 ]
 
 
-def _check_unique(entries: list[float] | list[str | int]) -> None:
+def is_inside(path: str) -> bool:
+    """Whether a relative path, joined to a folder, stays in that folder."""
+    return bool(path) and not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
+
+
+def _check_inside(path: str, example: str) -> None:
+    if not is_inside(path):
+        raise ValueError(f"write a path inside data_root, e.g. '{example}'")
+
+
+def _check_unique(entries: Sequence[float | str]) -> None:
     repeated = [str(entry) for position, entry in enumerate(entries) if entry in entries[:position]]
     if repeated:
-        raise ValueError(f"{', '.join(repeated)} stands here twice; every task needs an entry of its own")
+        raise ValueError(f"{', '.join(repeated)} stands here twice; give every entry once")
 
 
 def _check_channels(mean: list[float], std: list[float], channels: int) -> None:

@@ -1,0 +1,60 @@
+"""What may be written of an experiment, and the sentence that a combination gets which cannot be."""
+
+import pytest
+from pydantic import ValidationError
+
+from stability_gap.errors import UserError
+from stability_gap.experiment.settings import ExperimentSettings
+from stability_gap.settings import validate
+
+MLP, CNN = {"kind": "mlp"}, {"kind": "slim_resnet18"}
+SCREENED = {"arithmetic": "bf16_screened"}
+AUGMENTATION = {"padding": 4, "flip": True}
+NO_SCREEN = "evaluation.arithmetic: bf16_screened needs an mlp, precision: fp32 and no augment_test; write fp32"
+
+
+def experiment(**changes: object) -> ExperimentSettings:
+    return validate(ExperimentSettings, {"iterations": 4, "batch_size": 2, "model": MLP} | changes, "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"augment_test": True}, "augment_test: true needs augmentation, such as {padding: 4, flip: true}"),
+        ({"model": CNN, "augment_test": True}, "augment_test: true needs augmentation, such as {padding: 4, flip: true}"),
+        ({"model": CNN, "evaluation": SCREENED}, NO_SCREEN),
+        ({"precision": "bf16"}, "precision: bf16 is for slim_resnet18; an mlp has evaluation.arithmetic: bf16_screened"),
+        ({"precision": "tf32", "evaluation": SCREENED}, NO_SCREEN),
+        ({"augment_test": True, "augmentation": AUGMENTATION, "evaluation": SCREENED}, NO_SCREEN),
+        ({"precision": "fp16"}, "precision: should be 'fp32', 'tf32' or 'bf16' (is 'fp16')."),
+        ({"augmentation": {"padding": 65}}, "augmentation.padding: should be less than or equal to 64 (is 65)."),
+        ({"augmentation": {"padding": -1}}, "augmentation.padding: should be greater than or equal to 0 (is -1)."),
+        ({"evaluation": {"images_per_task": 0}}, "evaluation.images_per_task: should be greater than 0 (is 0)."),
+        ({"model": CNN | {"filters": 0}}, "model.filters: should be greater than 0 (is 0)."),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(changes, message):
+    with pytest.raises(UserError) as error:
+        experiment(**changes)
+    assert str(error.value) == f"here: {message}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluation": SCREENED},
+        {"evaluation": SCREENED, "augmentation": AUGMENTATION},
+        {"augmentation": AUGMENTATION, "augment_test": True},
+        {"model": CNN, "precision": "bf16", "augmentation": AUGMENTATION, "augment_test": True},
+        {"precision": "tf32", "evaluation": {"images_per_task": 3}},
+    ],
+)
+def test_what_can_be_is_taken(changes):
+    dumped = experiment(**changes).model_dump()
+    for key, value in changes.items():
+        assert value.items() <= dumped[key].items() if isinstance(value, dict) else value == dumped[key]
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment().iterations = 5
