@@ -113,7 +113,7 @@ def test_the_installed_command_tells_a_user_error_in_one_line_without_traceback(
     [
         (["settings", "split_tiny", "ngm_sdg"], "no 'ngm_sdg' under optimizers. Did you mean 'ngm_sgd'?"),
         (["settings", "a", "b", "--config", "none.yaml"], "none.yaml does not exist"),
-        (["data", "digits", "--settings", '{"source": "none"}', "--data-root", "d", "-o", "o"], "no 'none'. Known: image_folder, npz, sklearn"),
+        (["data", "digits", "--settings", '{"source": "none"}', "--data-root", "d", "-o", "o"], "no 'none'. Known: image_folder"),
         (["data", "digits", "--settings", "none.json", "--data-root", "d", "-o", "o"], "none.json does not exist"),
         (["stream", "b", "--settings", '{"kind": "split", "classes_per_task": 2}', "--data", "d", "-o", "o"], "data.json"),
         (["train", "--settings", '{"seed": 1}', "--stream", "s", "--seeds", "1", "-o", "o"], "settings: benchmark: missing"),
