@@ -22,7 +22,7 @@ class Benchmark(ExperimentSettings):
     dataset: str = Field(description="id under datasets")
     stream: StreamSettings = Field(description="how images become tasks")
     gain_eta: float = Field(ge=0, description="η of gain-modulated optimizers on this benchmark, per nat of entropy")
-    seeds_per_job: int = Field(10, gt=0, description="seeds that one job trains; no result depends on it")
+    seeds_per_job: int = Field(10, gt=0, description="seeds that one job trains; on a CPU no result depends on it")
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

@@ -4,9 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from stability_gap.errors import UserError
-from stability_gap.experiment.settings import ExperimentSettings
+from stability_gap.experiment.settings import CellSettings, ExperimentSettings
 from stability_gap.settings import validate
 
+SGD = {"method": "sgd", "learning_rate": 0.01}
 MLP, CNN = {"kind": "mlp"}, {"kind": "slim_resnet18"}
 SCREENED = {"arithmetic": "bf16_screened"}
 AUGMENTATION = {"padding": 4, "flip": True}
@@ -36,6 +37,21 @@ def experiment(**changes: object) -> ExperimentSettings:
 def test_what_cannot_be_is_refused_in_one_line(changes, message):
     with pytest.raises(UserError) as error:
         experiment(**changes)
+    assert str(error.value) == f"here: {message}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluation": {"every": 3}}, "evaluation.every: 3 does not divide iterations (4)"),
+        ({"training": SGD | {"gain": {}}}, "training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta"),
+    ],
+)
+def test_a_cell_written_by_hand_is_checked_too(changes, message):
+    cell = {"iterations": 4, "batch_size": 2, "model": MLP, "benchmark": "b", "optimizer": "o", "training": SGD}
+    assert validate(CellSettings, cell, "here").iterations == 4
+    with pytest.raises(UserError) as error:
+        validate(CellSettings, cell | changes, "here")
     assert str(error.value) == f"here: {message}"
 
 

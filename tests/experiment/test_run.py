@@ -17,6 +17,8 @@ from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.run import (
     SECONDS_BETWEEN_LINES,
     Progress,
+    is_lack_of_memory,
+    lack_of_memory_named,
     make_deterministic,
     peak_memory,
     resolve_device,
@@ -307,13 +309,26 @@ def test_where_gpu_memory_runs_out_the_block_is_halved_and_every_seed_is_trained
 
 def test_one_seed_that_does_not_fit_is_refused_with_the_reason_and_what_to_do(on_device, little_memory):
     blocks = little_memory(0)
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError) as error, lack_of_memory_named("split_tiny"):
         train_block(CELL, on_device, [3, 7], Progress("split_tiny ngm_sgd", 2, TASKS * ITERATIONS))
     assert str(error.value) == (
-        "the GPU has too little memory for one seed of split_tiny (CUDA out of memory. Tried to allocate 2 MiB.); "
-        "write device: cpu."
+        "too little memory for one seed of split_tiny (CUDA out of memory. Tried to allocate 2 MiB.); "
+        "free the GPU, or write device: cpu."
     )
     assert blocks == [[3, 7], [3]]
+
+
+def test_every_way_to_say_that_memory_ran_out_is_understood():
+    for told in (
+        torch.OutOfMemoryError("no"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    ):
+        assert is_lack_of_memory(told)
+        later = RuntimeError("capture failed")  # what leaving a capture can make of it
+        later.__context__ = told
+        assert is_lack_of_memory(later)
+    assert not is_lack_of_memory(RuntimeError("device-side assert triggered"))
 
 
 def test_other_errors_of_a_block_are_passed_on(on_device, monkeypatch):
@@ -353,12 +368,14 @@ def test_seeds_share_a_block_on_a_gpu_but_for_imported_optimizers(
         run_module, "DeviceStream", lambda images, settings, _: DeviceStream(images, settings, torch.device("cpu"))
     )
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3 * 2**20)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA pretended")
     for function in (run_module.train, run_module.train_together):
         monkeypatch.setattr(run_module, function.__name__, spied(function))
     run(CELL.model_copy(update={"training": training_settings}), stream, [7, 3], tmp_path, threads=1, device=device)
     assert calls == ([("train_together", [7, 3])] if shared else [("train", 7), ("train", 3)])
     assert sorted(set(training(tmp_path)["seed"])) == [3, 7]
-    assert files.read_json(tmp_path / "run.json")["peak_gpu_memory_mib"] == (3.0 if device == "cuda" else None)
+    facts = files.read_json(tmp_path / "run.json")
+    assert (facts["device"], facts["peak_gpu_memory_mib"]) == (("NVIDIA pretended", 3.0) if device == "cuda" else ("cpu", None))
 
 
 # --- progress -------------------------------------------------------------------------------------------------------

@@ -17,14 +17,17 @@ from cells import (
     small_cell,
     with_learning_rate,
 )
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from stability_gap.experiment import together, training
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.recording import Trajectory
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.experiment.together import Block, can_share, captured, train_together
-from stability_gap.experiment.training import draw_run, train
-from stability_gap.learners.settings import ImportedSettings
+from stability_gap.experiment.training import draw_run, fresh_learner, train
+from stability_gap.learners.settings import ImportedSettings, MLPSettings, SlimResNet18Settings
+from stability_gap.learners.stacked import StackedModel
+from stability_gap.tasks.streams import Stream
 
 CPU = torch.device("cpu")
 SEEDS = [42, 7, 43]
@@ -367,3 +370,29 @@ def test_a_block_in_bf16_stays_close_to_single_runs_in_bf16():
         assert block[seed].loss.dtype == np.float32
         np.testing.assert_allclose(block[seed].training["loss"], alone.training["loss"], rtol=0.02)
         np.testing.assert_allclose(block[seed].loss, alone.loss, rtol=0.05)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(
+    "model", [MLPSettings(kind="mlp", hidden=8), SlimResNet18Settings(kind="slim_resnet18", filters=4)], ids=lambda m: m.kind
+)
+def test_a_forward_pass_on_a_pretended_gpu_goes_through(model, seeds, channels):
+    """Fake tensors take CUDA's code paths without a GPU: its batch norm under vmap refuses channels-last images."""
+    random = np.random.default_rng(0)
+    shape = (8, 32, 32, 3)[: 4 if channels == 3 else 3]
+    images = random.integers(256, size=shape, dtype=np.uint8)
+    labels, sizes = np.arange(8) % 2, np.array([8])
+    stream = Stream(images, labels, sizes, images, labels, sizes, np.float32([127.0]), np.float32([60.0]), 2)
+    settings = cnn_cell("ngm_sgd", model=model, evaluation=EvaluationSettings())
+    meta = DeviceStream(stream, settings, torch.device("meta"))
+    stacked = StackedModel([fresh_learner(settings, meta, seed)[0] for seed in range(seeds)])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        for tensors in (stacked.stacked, stacked.buffers_of):
+            for name, tensor in tensors.items():
+                tensors[name] = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cuda")
+        on_device = DeviceStream(stream, settings, torch.device("cuda"))
+        batch, _ = on_device.batch(torch.zeros(seeds, 4, dtype=torch.int64, device="cuda"))
+        assert batch.device.type == "cuda"
+        assert stacked.train().each(batch).shape == (seeds, 4, 2)
+        assert stacked.eval()(on_device.evaluate.images).shape == (seeds, 8, 2)

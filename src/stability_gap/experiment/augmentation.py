@@ -1,5 +1,6 @@
 """Random crops and flips of whole batches of images, on the device they lie on (PROTOCOL §4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,11 @@ class Crops:
 
     def __getitem__(self, chosen: int | slice) -> "Crops":
         return Crops(self.offsets[chosen], self.flips[chosen])
+
+    @staticmethod
+    def stack(crops: Sequence["Crops"], axis: int) -> "Crops":
+        """Draws of several runs, along a new axis."""
+        return Crops(torch.stack([each.offsets for each in crops], axis), torch.stack([each.flips for each in crops], axis))
 
     def to(self, device: torch.device) -> "Crops":
         """The same draws on another device."""

@@ -12,7 +12,7 @@ from stability_gap.tasks.streams import Stream
 
 # Images per forward pass of an evaluation. On a GPU enough to fill it and few enough for a block of seeds; on a CPU, where a CNN
 # has large activations, few enough to stay in the cache.
-GPU_CHUNK = 5000
+GPU_CHUNK_PIXELS = 5000 * 32 * 32
 CNN_CHUNK = 256
 
 
@@ -44,15 +44,17 @@ class DeviceStream:
             torch.from_numpy(stream.test_labels[chosen]).to(device),
             self.test_sizes,
             screened=settings.evaluation.arithmetic == "bf16_screened" and device.type == "cpu",
-            chunk=GPU_CHUNK if device.type == "cuda" else CHUNK if self._flat else CNN_CHUNK,
+            chunk=evaluation_chunk(device, self._flat, self.image_shape),
         )
 
     def _normalised(self, images: Tensor) -> Tensor:
-        """Raw (n, H, W[, channels]) -> (n, pixels) for an MLP, (n, channels, H, W) in channels-last memory for a CNN."""
+        """Raw (n, H, W[, channels]) -> (n, pixels) for an MLP, (n, channels, H, W) for a CNN."""
         images = (images.to(self.dtype) - self._mean) / self._std
         if self._flat:
             return images.flatten(1)
-        return images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+        images = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+        # On a CPU the permuted view, channels-last, is the faster layout. CUDA's batch norm under vmap refuses it.
+        return images if self.device.type == "cpu" else images.contiguous()
 
     def batch(self, indices: Tensor, crops: Crops | None = None) -> tuple[Tensor, Tensor]:
         """Normalised images and labels of minibatches: (..., batch) -> (..., batch, ...), (..., batch)."""
@@ -66,6 +68,13 @@ class DeviceStream:
     def augmented_tests(self, crops: Crops) -> Tensor:
         """Normalised test images after `crops` (n,), of the first n (`augment_test`)."""
         return self._normalised(augment(self._test_images[: len(crops.flips)], crops, self._padding))
+
+
+def evaluation_chunk(device: torch.device, flat: bool, image_shape: tuple[int, ...]) -> int:
+    """Images per forward pass of an evaluation, (H, W[, channels]) each."""
+    if device.type == "cuda":
+        return max(1, GPU_CHUNK_PIXELS // (image_shape[0] * image_shape[1]))
+    return CHUNK if flat else CNN_CHUNK
 
 
 def chosen_tests(sizes: np.ndarray, images_per_task: int | None) -> tuple[np.ndarray, list[int]]:

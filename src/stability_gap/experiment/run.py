@@ -1,6 +1,7 @@
 """A block of seeds of one cell, from the stream file to the run folder (docs/data-contracts.md)."""
 
 import contextlib
+import gc
 import logging
 import os
 import platform
@@ -21,6 +22,7 @@ from stability_gap.experiment.recording import Trajectory
 from stability_gap.experiment.settings import CellSettings
 from stability_gap.experiment.together import can_share, train_together
 from stability_gap.experiment.training import train
+from stability_gap.tasks.dataset_file import read_facts
 from stability_gap.tasks.stream_file import read
 
 log = logging.getLogger(__name__)
@@ -31,17 +33,16 @@ SECONDS_BETWEEN_LINES = 10.0
 def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: Path, threads: int, device: str) -> None:
     """Train every seed of the block and write `output`/{evaluations.parquet, training.parquet, run.json}.
 
-    Seeds are independent: a seed's rows do not depend on which others share its block.
+    Seeds are independent. On a CPU a seed's rows do not depend on which others share its block; on a GPU their last bits may.
     """
     started = time.perf_counter()
     place = resolve_device(device)
     make_deterministic(threads, settings.precision)
     stream = read(stream_folder)
-    on_device = DeviceStream(stream, settings, place)
-    progress = Progress(
-        f"{settings.benchmark} {settings.optimizer}", len(seeds), len(on_device.train_sizes) * settings.iterations
-    )
-    with tiny_numbers_as_zero():
+    stream_facts = read_facts(stream_folder / "stream.json", "digest", "official")
+    progress = Progress(f"{settings.benchmark} {settings.optimizer}", len(seeds), stream.tasks * settings.iterations)
+    with tiny_numbers_as_zero(), lack_of_memory_named(settings.benchmark):
+        on_device = DeviceStream(stream, settings, place)
         if place.type == "cuda" and can_share(settings):
             trajectories = train_block(settings, on_device, seeds, progress)
         else:
@@ -52,7 +53,6 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
 
     files.write_parquet(output / "evaluations.parquet", evaluation_table(trajectories, settings))
     files.write_parquet(output / "training.parquet", training_table(trajectories, settings))
-    stream_facts = files.read_json(stream_folder / "stream.json")
     status = {
         str(seed): {"status": "completed" if run.diverged_at is None else "diverged", "diverged_at": run.diverged_at}
         for seed, run in trajectories.items()
@@ -63,7 +63,7 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
             "benchmark": settings.benchmark,
             "optimizer": settings.optimizer,
             "classes": stream.classes,
-            "tasks": len(on_device.train_sizes),
+            "tasks": stream.tasks,
             "settings": settings.model_dump(mode="json"),
             "seeds": status,
             "stream_digest": stream_facts["digest"],
@@ -71,7 +71,7 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
             "code": provenance.code_digest("tasks", "learners", "experiment"),
             "versions": provenance.versions(),
             "python": platform.python_version(),
-            "device": str(place),
+            "device": torch.cuda.get_device_name() if place.type == "cuda" else "cpu",
             "processor": platform.processor() or platform.machine(),
             "threads": threads,
             "wall_seconds": round(time.perf_counter() - started, 3),
@@ -82,22 +82,41 @@ def run(settings: CellSettings, stream_folder: Path, seeds: list[int], output: P
 
 
 def train_block(settings: CellSettings, stream: DeviceStream, seeds: list[int], progress: "Progress") -> dict[int, Trajectory]:
-    """All seeds at once on a GPU; where its memory runs out, half of them and then the other half.
-
-    Errors: UserError where memory does not suffice for one.
-    """
+    """All seeds at once on a GPU; where its memory runs out, half of them and then the other half."""
     try:
         return train_together(settings, stream, seeds, progress.run(seeds))
-    except torch.OutOfMemoryError as error:
-        reason = str(error).splitlines()[0]
-    torch.cuda.empty_cache()  # only here, when the error and the tensors that it holds are gone
+    except RuntimeError as error:
+        if len(seeds) == 1 or not is_lack_of_memory(error):
+            raise
+    gc.collect()  # only here, when the error is gone that held on to tensors
+    torch.cuda.empty_cache()
     progress.undo()
-    if len(seeds) == 1:
-        raise UserError(f"the GPU has too little memory for one seed of {settings.benchmark} ({reason}); write device: cpu.")
     half = len(seeds) // 2
     log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), len(seeds) - half)
     parts = (seeds[: len(seeds) - half], seeds[len(seeds) - half :])
     return {seed: run for part in parts for seed, run in train_block(settings, stream, part, progress).items()}
+
+
+def is_lack_of_memory(error: BaseException | None) -> bool:
+    """Whether GPU memory ran out. torch, cuBLAS and cuDNN each say it in their own way, also as the reason of another error."""
+    if error is None:
+        return False
+    told = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("out of memory", "ALLOC_FAILED"))
+    return told or is_lack_of_memory(error.__context__)
+
+
+@contextlib.contextmanager
+def lack_of_memory_named(benchmark: str) -> Iterator[None]:
+    """Errors: UserError where memory does not suffice for one seed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lack_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"too little memory for one seed of {benchmark} ({reason}); free the GPU, or write device: cpu."
+        ) from error
 
 
 def resolve_device(device: str) -> torch.device:

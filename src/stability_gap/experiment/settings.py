@@ -59,3 +59,13 @@ class CellSettings(ExperimentSettings):
     benchmark: str = Field(description="id in config.yaml")
     optimizer: str = Field(description="id in config.yaml")
     training: OptimizerSettings
+
+    @model_validator(mode="after")
+    def _complete(self) -> "CellSettings":
+        if self.iterations % self.evaluation.every:
+            raise ValueError(f"evaluation.every: {self.evaluation.every} does not divide iterations ({self.iterations})")
+        if self.training.gain is not None and self.training.gain.eta is None:
+            raise ValueError(
+                "training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta"
+            )
+        return self

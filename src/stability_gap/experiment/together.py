@@ -4,6 +4,7 @@ On a GPU the time of a small model goes into launching kernels. A block of seeds
 a CUDA graph launches a whole update at once. Both do what `training.train` does seed by seed; tests hold one against the other.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,8 @@ def train_together(
     block = Block(settings, stream, seeds)
     draws = [draw_run(settings, stream, seed) for seed in seeds]
     batches = torch.stack([draw.batches for draw in draws], 1)  # (T, S, batch)
-    crops = [draw.crops for draw in draws if draw.crops is not None]
-    offsets, flips = (torch.stack([getattr(crop, part) for crop in crops], 1) if crops else None for part in ("offsets", "flips"))
+    own_crops = [draw.crops for draw in draws if draw.crops is not None]
+    crops = Crops.stack(own_crops, 1) if own_crops else None
     updates, tasks = len(batches), len(stream.train_sizes)
     seen, every = tasks_seen(settings, tasks), settings.evaluation.every
 
@@ -51,18 +52,17 @@ def train_together(
     accuracy = torch.full((len(seen), len(seeds), tasks), torch.nan, dtype=stream.dtype, device=stream.device)
     loss = accuracy.clone()
     update_step = captured(block.update, stream.device)
-    evaluations: dict[int, Callable[..., Any]] = {}
+    covered = 0  # tasks that `evaluation_step` evaluates
     for update in range(updates):
-        drawn = () if offsets is None or flips is None else (offsets[update], flips[update])
+        drawn = (crops.offsets[update], crops.flips[update]) if crops else ()
         rows[update] = update_step(batches[update], *drawn)
         if (update + 1) % every == 0:
             evaluation = update // every
-            now = int(seen[evaluation])
-            if now not in evaluations:
-                evaluations = {now: captured(lambda *images, now=now: block.evaluate(now, *images), stream.device)}
-            images = [image for draw in draws if (image := draw.test_images(now)) is not None]
-            scores = evaluations[now](*images)
-            accuracy[evaluation, :, :now], loss[evaluation, :, :now] = scores
+            if seen[evaluation] != covered:
+                covered = int(seen[evaluation])
+                evaluation_step = captured(functools.partial(block.evaluate, covered), stream.device)
+            images = [image for draw in draws if (image := draw.test_images(covered)) is not None]
+            accuracy[evaluation, :, :covered], loss[evaluation, :, :covered] = evaluation_step(*images)
         progress(update + 1)
     parts = (rows.unbind(2), accuracy.unbind(1), loss.unbind(1))
     recorded = [(row.cpu().numpy(), acc.cpu().numpy(), test.cpu().numpy()) for row, acc, test in zip(*parts, strict=True)]
@@ -143,7 +143,7 @@ class _CudaGraph:
             self.calls += 1
             self.arguments = [argument.clone() for argument in arguments]
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            with torch.cuda.graph(self.graph, stream=self.stream):
                 self.result = self.function(*self.arguments)
         for kept, argument in zip(self.arguments, arguments, strict=True):
             kept.copy_(argument)

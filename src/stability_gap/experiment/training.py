@@ -1,7 +1,6 @@
 """One run: one learner, one seed, one stream, with continual evaluation (PROTOCOL §1-2)."""
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -58,7 +57,7 @@ def train(
         output_entropy = entropy(logits)
         row = recorder.row(logits, labels, batch_loss.detach(), output_entropy, learning_rate, gains)
         rows[update] = row
-        if not math.isfinite(row.sum()):
+        if not row.isfinite().all():
             break
         if (update + 1) % every == 0:
             evaluation = update // every
@@ -74,8 +73,8 @@ def fresh_learner(settings: CellSettings, stream: DeviceStream, seed: int) -> tu
     """The model of a seed before its first update, on the stream's device, and its gain modulation."""
     model = build_model(settings.model, stream.image_shape, stream.classes, torch_generator(seed, "init"))
     model = model.to(stream.device, stream.dtype)
-    if settings.model.kind != "mlp":
-        model = model.to(memory_format=torch.channels_last)  # the layout that images have, and the faster one
+    if settings.model.kind != "mlp" and stream.device.type == "cpu":
+        model = model.to(memory_format=torch.channels_last)  # the layout that images have, and the faster one on CPUs
     return model, attach_gain(model, settings.training.gain)
 
 

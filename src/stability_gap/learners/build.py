@@ -52,7 +52,7 @@ def attach_gain(model: Model, settings: GainSettings | None) -> GainModulation |
     """Gain-modulate the layers of a model (PROTOCOL §2), before its optimizer is built."""
     if settings is None:
         return None
-    assert settings.eta is not None, "config resolves eta"
+    assert settings.eta is not None, "CellSettings refuses a gain without eta"
     layers = gain_layers(model, settings).values()
     return GainModulation(layers, g0=settings.g0, gamma=settings.gamma, eta=settings.eta)
 
@@ -95,7 +95,7 @@ def _imported(settings: ImportedSettings, parameters: list[Tensor]) -> torch.opt
     where = f"optimizer target {settings.target!r}"
     try:
         optimizer = getattr(importlib.import_module(module), name)(parameters, lr=settings.learning_rate, **settings.options)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(f"{where}: {error}. It must be module:Class of a torch optimizer.") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise UserError(f"{where} makes a {type(optimizer).__name__}. It must be module:Class of a torch optimizer.")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from stability_gap.learners.build import Model
+from stability_gap.learners.build import GAINED, Model
 from stability_gap.learners.linear import Linear, plain_linear
 
 
@@ -41,7 +41,7 @@ class StackedModel(nn.Module):
         """The raw weight of every weight layer, (S, units, ...), by the layer's name."""
         names = {id(module): name for name, module in self.one.named_modules()}
         prefixes = {layer: names[id(module)] for layer, module in self.one.layers.items()}
-        raw = {name.removesuffix(".parametrizations.weight.original").removesuffix(".weight"): name for name in self.stacked}
+        raw = {name.removesuffix(GAINED).removesuffix(".weight"): name for name in self.stacked}
         return {layer: self.stacked[raw[prefix]] for layer, prefix in prefixes.items()}
 
     def gains(self) -> list[Tensor]:
