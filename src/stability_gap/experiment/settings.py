@@ -65,7 +65,5 @@ class CellSettings(ExperimentSettings):
         if self.iterations % self.evaluation.every:
             raise ValueError(f"evaluation.every: {self.evaluation.every} does not divide iterations ({self.iterations})")
         if self.training.gain is not None and self.training.gain.eta is None:
-            raise ValueError(
-                "training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta"
-            )
+            raise ValueError("training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta")
         return self
