@@ -4,26 +4,27 @@
 SUITE ?= digits
 PYTHON ?= python3
 CORES ?= all
-SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config suite=$(SUITE) $(CONFIG)
+SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
+CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: results report publish verify test test-cluster lint lock
 
 results: .venv/ready
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) $(CHOSEN)
 	@echo && cat results/$(SUITE)/tables/table1.md
 	@echo "All tables: results/$(SUITE)/tables/   figures: results/$(SUITE)/figures/   make report writes results/$(SUITE)/report.html"
 
 report: .venv/ready
-	$(SNAKEMAKE)
-	$(SNAKEMAKE) --report results/$(SUITE)/report.html
+	$(SNAKEMAKE) $(CHOSEN)
+	$(SNAKEMAKE) $(CHOSEN) --report results/$(SUITE)/report.html
 
 publish: .venv/ready
-	$(SNAKEMAKE) publish
+	$(SNAKEMAKE) publish $(CHOSEN)
 
 verify: .venv/ready
-	$(SNAKEMAKE) verify
+	$(SNAKEMAKE) verify $(CHOSEN)
 
 test: .venv/ready
 	.venv/bin/pytest -n 2 --dist loadfile
