@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -15,7 +16,7 @@ from matplotlib.text import Text
 from stability_gap.analysis.bands import gain_slopes
 from stability_gap.errors import UserError
 from stability_gap.presentation import style
-from stability_gap.presentation.curves import draw_curves
+from stability_gap.presentation.curves import context_starts, draw_curves
 from stability_gap.presentation.gain_per_task import draw_gain_per_task
 from stability_gap.presentation.tradeoff import draw_tradeoff
 from stability_gap.presentation.zoom import draw_zoom
@@ -183,3 +184,10 @@ def test_tradeoff_without_an_optimizer_and_with_undefined_gaps(small):
     metrics = without(small.metrics, "ngm_sgd").copy()
     metrics.loc[(metrics["optimizer"] == "sgd") & metrics["metric"].str.startswith("avg_sg"), "value"] = np.nan
     style.render(draw_tradeoff(metrics), "png")
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_a_context_starts_after_the_last_update_of_the_one_before(every: int) -> None:
+    iterations = range(every, 31, every)  # three contexts of ten updates
+    evaluations = pd.DataFrame({"iteration": iterations, "context": [(iteration - 1) // 10 + 1 for iteration in iterations]})
+    assert context_starts(evaluations) == {1: 1, 2: 11, 3: 21}

@@ -104,8 +104,9 @@ def gains(training: pd.DataFrame) -> pd.DataFrame:
 
 
 def context_starts(evaluations: pd.DataFrame) -> dict[int, int]:
-    """First iteration of each context, by context."""
-    starts = evaluations.groupby("context")["iteration"].min()
+    """First iteration of each context, by context: the one after the last evaluation of the context before, whatever ρ is."""
+    ends = evaluations.groupby("context")["iteration"].max()
+    starts = ends.shift(fill_value=0) + 1
     return {int(context): int(start) for context, start in starts.items()}  # type: ignore[call-overload]
 
 
