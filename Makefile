@@ -1,5 +1,7 @@
 # make results   everything from nothing: environment, data, training, tables, figures
-# make test      all tests        make lint   all checks        make report   the self-contained HTML report
+# make report    its report alone: one HTML page that needs no network
+# make notebook  look at results in JupyterLab
+# make test      all tests        make lint   all checks
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
@@ -9,16 +11,18 @@ CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: results report publish verify test test-cluster lint lock
+.PHONY: results report notebook publish verify test test-cluster lint lock
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
 	@echo && cat results/$(SUITE)/tables/table1.md
-	@echo "All tables: results/$(SUITE)/tables/   figures: results/$(SUITE)/figures/   make report writes results/$(SUITE)/report.html"
+	@echo "All of it on one page: results/$(SUITE)/report.html"
 
 report: .venv/ready
-	$(SNAKEMAKE) $(CHOSEN)
-	$(SNAKEMAKE) $(CHOSEN) --report results/$(SUITE)/report.html
+	$(SNAKEMAKE) report $(CHOSEN)
+
+notebook: .venv/ready
+	.venv/bin/jupyter lab workflow/notebooks/explore.ipynb
 
 publish: .venv/ready
 	$(SNAKEMAKE) publish $(CHOSEN)
@@ -27,7 +31,7 @@ verify: .venv/ready
 	$(SNAKEMAKE) verify $(CHOSEN)
 
 test: .venv/ready
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-cluster: .venv/ready
 	.venv/bin/pytest --override-ini addopts= -q tests/cluster
@@ -39,7 +43,7 @@ lint: .venv/ready
 	.venv/bin/snakemake --lint
 
 lock:
-	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[slurm,notebook,dev]' | $(PYTHON) envs/lock.py
+	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,notebook,dev]' | $(PYTHON) envs/lock.py
 
 # The CUDA build of torch is large; --no-cache-dir would save space, the cache saves time.
 .venv/ready: requirements.lock pyproject.toml

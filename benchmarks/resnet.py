@@ -9,15 +9,16 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stability_gap.experiment.device_stream import CNN_CHUNK
+from stability_gap.experiment.learner import Step
 from stability_gap.experiment.recording import Recorder
-from stability_gap.learners.build import raw_weight
-from stability_gap.learners.gain import entropy
+from stability_gap.learners.gain import entropy, raw_weight
 from stability_gap.learners.linear import linear
 from stability_gap.learners.resnet import SlimResNet18
 
@@ -77,7 +78,10 @@ def report(batch: int, layout: torch.memory_format) -> None:
     labels = torch.randint(10, (batch,), generator=random)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     weights = {name: raw_weight(layer) for name, layer in model.layers.items()}
-    recorder = Recorder(["output"], weights, list(model.parameters()))
+    parts = {"followed": ["output"], "weights": weights, "parameters": dict(model.named_parameters()), "seeds": ()}
+    recorder = Recorder(
+        SimpleNamespace(**parts, dtype=torch.float32, device="cpu"), updates=1
+    )  # all that it looks at in a learner
     inputs = convolutions(model, images)
     outputs = [torch.randn_like(bare(layer, x)) for layer, x in inputs]
     forward = sum(2 * out[0].numel() * layer.weight[0].numel() for (layer, _), out in zip(inputs, outputs, strict=True)) * batch
@@ -100,7 +104,7 @@ def report(batch: int, layout: torch.memory_format) -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        recorder.row(logits.detach(), labels, loss.detach(), entropy(logits.detach()), 0.01, [])
+        recorder.row(Step(logits.detach(), labels, loss.detach(), entropy(logits.detach()), 0.01, []))
 
     @torch.no_grad()
     def evaluation() -> None:

@@ -1,4 +1,4 @@
-"""Is `bf16_screened` evaluation exact? Trains each optimizer once and evaluates every update in both arithmetics.
+"""Does `bf16_screened` evaluation change a class? Trains each optimizer once and evaluates every update in both arithmetics.
 
 python benchmarks/screening.py results/streams/rotated_mnist [--updates 60]
 
@@ -13,9 +13,10 @@ import torch
 
 from stability_gap import config
 from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.evaluation import ContinualEvaluator, close_calls, is_rounded_too_much
-from stability_gap.experiment.run import make_deterministic
-from stability_gap.experiment.training import train
+from stability_gap.experiment.evaluator import ContinualEvaluator
+from stability_gap.experiment.machine import make_deterministic
+from stability_gap.experiment.screening import close_calls, is_rounded_too_much
+from stability_gap.experiment.seed_blocks import SeedTrainer
 from stability_gap.tasks.stream_file import read
 
 
@@ -56,11 +57,11 @@ def main():
     make_deterministic(1, "fp32")
     chosen = config.load(options.config)
     stream = read(options.stream)
-    for optimizer in chosen.chosen.optimizers:
+    for optimizer in chosen.chosen_suite.optimizers:
         cell = chosen.cell(options.stream.name, optimizer).model_copy(update={"iterations": options.updates})
         on_device = DeviceStream(stream, cell, torch.device("cpu"))
         on_device.evaluate = BothArithmetics(on_device.evaluate.images, on_device.evaluate.labels, on_device.test_sizes)
-        train(cell, on_device, options.seed)
+        SeedTrainer(cell, on_device).one(options.seed)
         seen = on_device.evaluate
         print(
             f"{optimizer:8} {seen.images_seen} images in {seen.evaluations} evaluations: other classes with bf16 alone "

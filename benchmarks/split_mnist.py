@@ -16,8 +16,8 @@ import torch
 
 from stability_gap import config
 from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.run import make_deterministic, tiny_numbers_as_zero
-from stability_gap.experiment.training import train
+from stability_gap.experiment.machine import flush_denormals, make_deterministic
+from stability_gap.experiment.seed_blocks import SeedTrainer
 from stability_gap.tasks.stream_file import read
 
 
@@ -87,8 +87,8 @@ def main():
             walls = []
             for _ in range(options.repeats):
                 start = time.perf_counter()
-                with tiny_numbers_as_zero():
-                    train(settings, DeviceStream(stream, settings, torch.device("cpu")), 42)
+                with flush_denormals():
+                    SeedTrainer(settings, DeviceStream(stream, settings, torch.device("cpu"))).one(42)
                 walls.append(time.perf_counter() - start)
             wall = statistics.median(walls)
             ratios = ", ".join(f"{wall / sum(each):.2f} × floor by {name}" for name, each in floors.items())

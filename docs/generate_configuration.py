@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from generated_page import call
+
 from stability_gap.config import Config
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -18,7 +20,9 @@ MARKER = "<!-- Everything below is written by docs/generate_configuration.py. --
 # Heading and intro of every block of config.yaml, with the models that describe it.
 SECTIONS: list[tuple[str, str, list[str]]] = [
     ("Top level", "", ["Config"]),
-    ("`analysis`", "", ["Analysis"]),
+    ("`analysis`", "", ["AnalysisSettings"]),
+    ("`tables.{id}`", "The id names the table's files. [Protocol](protocol.md) §5 lists the metrics.", ["TableSettings"]),
+    ("`extensions`", "", ["Extensions"]),
     (
         "`datasets.{id}`",
         "`source` decides which of these keys a data set has.",
@@ -39,6 +43,11 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
         "`method` decides which of these keys an optimizer has.",
         ["SGDSettings", "AdamSettings", "ImportedSettings"],
     ),
+    (
+        "`optimizers.{id}.learning_rate`",
+        "A number, or a block in which `kind` decides which of these keys it has.",
+        ["LinearRate", "RunRate"],
+    ),
     ("`optimizers.{id}.gain`", "", ["GainSettings"]),
     ("`suites.{id}`", "", ["Suite"]),
 ]
@@ -46,13 +55,16 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
 # Unit of every number, by model and key; "–" is a pure number.
 UNITS = {
     "Config.threads": "threads",
-    "Analysis.resamples": "resamples",
-    "Analysis.random_seed": "–",
-    "Analysis.alpha": "probability",
-    "Analysis.accuracy_margin": "accuracy, fraction",
-    "Analysis.gap_margin": "gap, fraction",
-    "Analysis.slope_margin": "gain per task",
-    "Analysis.burst_margin": "gain",
+    "AnalysisSettings.resamples": "resamples",
+    "AnalysisSettings.random_seed": "–",
+    "AnalysisSettings.alpha": "probability",
+    "AnalysisSettings.accuracy_margin": "accuracy, fraction",
+    "AnalysisSettings.gap_margin": "gap, fraction",
+    "AnalysisSettings.slope_margin": "gain per task",
+    "AnalysisSettings.burst_margin": "gain",
+    "AnalysisSettings.accuracy_agreement": "fraction of theirs",
+    "AnalysisSettings.gap_agreement": "fraction of theirs",
+    "AnalysisSettings.gain_agreement": "fraction of theirs",
     "DigitsSettings.test_fraction": "fraction",
     "DigitsSettings.split_seed": "–",
     "TorchvisionSettings.mean": "pixel / 255",
@@ -80,17 +92,24 @@ UNITS = {
     "SlimResNet18Settings.filters": "channels",
     "AugmentationSettings.padding": "pixels",
     "EvaluationSettings.every": "updates",
+    "EvaluationSettings.dense": "updates",
     "EvaluationSettings.images_per_task": "images",
     "SGDSettings.learning_rate": "–",
     "SGDSettings.momentum": "–",
     "SGDSettings.backbone_momentum": "–",
     "AdamSettings.learning_rate": "–",
     "ImportedSettings.learning_rate": "–",
+    "LinearRate.start": "–",
+    "LinearRate.end": "–",
+    "RunRate.gain_power": "–",
     "GainSettings.g0": "gain",
     "GainSettings.gamma": "per update",
     "GainSettings.eta": "gain per nat",
     "Suite.seeds": "–",
 }
+
+# What a text looks like, by a part of its pattern.
+FORMS = {":": "text of the form module:Class", "^#": "text of the form #RRGGBB", "./-": "path without spaces"}
 
 
 def render(models: dict[str, Any]) -> str:
@@ -131,17 +150,7 @@ def page(old: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or with --check compare; the exit status."""
-    old = PAGE.read_text(encoding="utf-8")
-    new = page(old)
-    if arguments == ["--check"]:
-        if old != new:
-            print(f"{PAGE} is out of date; run: python docs/generate_configuration.py", file=sys.stderr)
-        return int(old != new)
-    if arguments:
-        print(__doc__, file=sys.stderr)
-        return 2
-    PAGE.write_text(new, encoding="utf-8")
-    return 0
+    return call(PAGE, page, "generate_configuration", __doc__, arguments)
 
 
 def _table(name: str, model: dict[str, Any]) -> list[str]:
@@ -188,6 +197,8 @@ def _type(field: dict[str, Any]) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    if "oneOf" in field and any("type" in part for part in field["oneOf"]):
+        return " or ".join(dict.fromkeys(_type(part) for part in field["oneOf"]))
     if _is_block(field):
         inside = field.get("additionalProperties")
         if isinstance(inside, dict) and "anyOf" in inside:
@@ -200,7 +211,7 @@ def _type(field: dict[str, Any]) -> str:
             return f"list of {items}{least}"
         case "string":
             pattern = field.get("pattern", "")
-            return "text of the form module:Class" if ":" in pattern else "path without spaces" if pattern else "text"
+            return next((form for mark, form in FORMS.items() if mark in pattern), "text")
         case "boolean":
             return "true or false"
         case kind:
@@ -215,12 +226,18 @@ def _range(field: dict[str, Any]) -> str:
     if high is None:
         return f" ≥ {low:g}" if "minimum" in field else f" > {low:g}"
     left, right = "[" if "minimum" in field else "(", "]" if "maximum" in field else ")"
-    shown = f"2^{high.bit_length() - 1}" if isinstance(high, int) and high > 2**16 else f"{high:g}"
-    return f" in {left}{low:g}, {shown}{right}"
+    return f" in {left}{low:g}, {_number(high)}{right}"
+
+
+def _number(value: float) -> str:
+    """Such as '0.5', '16384', '1,000,000' or '2^31'."""
+    if not isinstance(value, int) or value < 2**15:
+        return f"{value:g}"
+    return f"2^{value.bit_length() - 1}" if value.bit_count() == 1 else f"{value:,}"
 
 
 def _is_number(field: dict[str, Any]) -> bool:
-    parts = [*field.get("anyOf", [field]), field.get("items", {})]
+    parts = [*field.get("anyOf", field.get("oneOf", [field])), field.get("items", {})]
     return any(part.get("type") in ("integer", "number") for part in parts)
 
 

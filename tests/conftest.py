@@ -6,6 +6,13 @@ from pathlib import Path
 
 import pytest
 
+SLOW = ("workflow", "journeys", "report")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders of slow tests, so that no worker ends up alone with one."""
+    items.sort(key=lambda item: not set(SLOW) & set(item.path.parts))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:

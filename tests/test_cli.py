@@ -32,6 +32,8 @@ suites:
   tiny: {benchmarks: [split_tiny], optimizers: [ngm_sgd], seeds: [1]}
 """
 
+REPOSITORY = Path(__file__).parents[1]
+
 
 @pytest.fixture
 def command(monkeypatch, capsys):
@@ -138,6 +140,8 @@ def test_bad_input_exits_with_status_2_and_says_what_is_wrong(command, config_fi
         (["settings", "split_tiny"], "Missing argument 'OPTIMIZER'"),
         (["sttings"], "No such command 'sttings'"),
         (["data", "digits", "--settings", "{1: 2}", "--data-root", "d", "-o", "o"], "not valid JSON"),
+        (["data", "digits", "--settings", '{"a": ' * 10_000, "--data-root", "d", "-o", "o"], "not valid JSON: nested too deep"),
+        (["data", "digits", "--settings", '{"a": ' + "1" * 5000 + "}", "--data-root", "d", "-o", "o"], "not valid JSON: Exceeds"),
     ],
 )
 def test_wrong_usage_exits_with_status_2_and_points_to_help(command, arguments, words):
@@ -145,6 +149,16 @@ def test_wrong_usage_exits_with_status_2_and_points_to_help(command, arguments, 
     assert (status, printed) == (2, "")
     assert words in told
     assert "--help" in told
+
+
+@pytest.mark.parametrize("content", ["null", "5", "[1]", "[" * 10_000, '"text"'])
+def test_settings_in_a_file_that_are_no_block_are_refused(command, tmp_path, content):
+    (tmp_path / "settings.json").write_text(content)
+    arguments = ["data", "digits", "--settings", tmp_path / "settings.json", "--data-root", "d", "-o", tmp_path / "o"]
+    status, _, told = command(*arguments)
+    assert status == 2
+    assert told.startswith("error: ")
+    assert not (tmp_path / "o").exists()
 
 
 def test_seeds_that_are_none_are_refused_before_anything_is_made(command, config_file, tmp_path):
@@ -166,7 +180,7 @@ def test_settings_are_the_resolved_cell(command, config_file):
     assert (status, told) == (0, "")
     settings = json.loads(printed)
     assert (settings["benchmark"], settings["optimizer"], settings["iterations"]) == ("split_tiny", "ngm_sgd", 2)
-    assert settings["training"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25, "layers": None}
+    assert settings["optimizer_settings"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25, "layers": None}
 
 
 def test_the_steps_of_the_pipeline_follow_one_another(command, config_file, tmp_path):
@@ -223,3 +237,52 @@ def test_metrics_of_a_diverged_foreign_file_ask_for_the_number_of_classes(comman
     status, printed, _ = command("metrics", tmp_path / "evaluations.parquet", "--classes", "10")
     assert status == 0
     assert "diverged" in printed
+
+
+def test_names_reach_the_paper_s_convention_too(command, tmp_path):
+    files.write_parquet(tmp_path / "evaluations.parquet", foreign_evaluations())
+    names = ["--benchmark", "mine", "--optimizer", "lion"]
+    status, _, _ = command("metrics", tmp_path / "evaluations.parquet", *names, "--paper", tmp_path / "paper.csv")
+    assert status == 0
+    paper = files.read_csv(tmp_path / "paper.csv")
+    assert set(zip(paper["benchmark"], paper["optimizer"], strict=True)) == {("mine", "lion")}
+    assert paper.loc[paper["metric"] == "paper_sg_2", "value"].tolist() == pytest.approx([0.5] * 2)  # (0.8 - 0.4) / 0.8
+
+
+def test_statistics_ask_what_tasks_bring_and_judge_at_the_level_that_is_given(command, tmp_path):
+    folders = []
+    for name, offset in (("a", 0.0), ("b", 0.05)):
+        table = foreign_evaluations()
+        files.write_parquet(tmp_path / name / "evaluations.parquet", table.assign(accuracy=table["accuracy"] + offset))
+        folders.append(tmp_path / name)
+    metrics = tmp_path / "metrics.parquet"
+    assert command("metrics", *folders, "-o", metrics)[0] == 0
+    outputs = [part for name in ("statistics", "ranks", "claims") for part in (f"--{name}", tmp_path / f"{name}.csv")]
+    status, _, told = command("statistics", metrics, *outputs)
+    assert status == 2
+    assert "--incremental unnamed=class" in told
+    status, _, told = command("statistics", metrics, *outputs, "--incremental", "unnamed=clas")
+    assert status == 2
+    assert "is not of the form split_digits=class" in told
+    status, _, _ = command("statistics", metrics, *outputs, "--incremental", "unnamed=class", "--terms", '{"alpha": 0.6}')
+    assert status == 0
+    statistics = files.read_csv(tmp_path / "statistics.csv")
+    assert set(statistics["alpha"]) == {0.6}
+    assert statistics.loc[statistics["metric"] == "avg_acc", "significant"].tolist() == [True]  # p is 0.5 with two seeds
+
+
+def test_agreement_with_the_published_numbers_and_with_the_authors_seeds(command, tmp_path):
+    run, metrics, output, seeds = (tmp_path / name for name in ("run", "metrics.parquet", "agreement.csv", "seeds.csv"))
+    files.write_parquet(run / "evaluations.parquet", foreign_evaluations())
+    files.write_json(run / "run.json", {"benchmark": "split_mnist", "optimizer": "sgd", "classes": 10})
+    assert command("metrics", run, "-o", metrics)[0] == 0
+    references = [
+        "--reference",
+        REPOSITORY / "reference/paper_results.csv",
+        "--authors",
+        REPOSITORY / "reference/authors_per_seed.csv",
+    ]
+    status, _, told = command("agreement", metrics, run, *references, "-o", output, "--per-seed", seeds)
+    assert (status, told) == (0, "")
+    assert set(files.read_csv(output)["optimizer"]) == {"sgd"}
+    assert {"accuracy_end", "accuracy_min", "sg_first", "avg_sg_first"} == set(files.read_csv(seeds)["metric"])

@@ -7,19 +7,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
 
-from stability_gap.analysis import gap
-from stability_gap.analysis.metrics import cell_metrics, gain_metrics
+from stability_gap.analysis.measure import cell_metrics, gain_metrics
 from stability_gap.analysis.paper_convention import paper_convention
 from stability_gap.cli import commands
 from stability_gap.config import resolve
-from stability_gap.files import METRICS, read_parquet
+from stability_gap.curves.content import read_content
+from stability_gap.curves.options import Options
+from stability_gap.curves.registry import formats
+from stability_gap.curves.registry import read as read_curves
+from stability_gap.files import METRICS, read_json, read_parquet, write_json, write_parquet
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -27,9 +32,11 @@ PAGES = sorted([*DOCS.glob("*.md"), REPOSITORY / "README.md"])
 PACKAGE = REPOSITORY / "src" / "stability_gap"
 
 
-def load_generator():
-    spec = importlib.util.spec_from_file_location("generate_configuration", DOCS / "generate_configuration.py")
+def load_generator(name: str = "generate_configuration"):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    if str(DOCS) not in sys.path:
+        sys.path.append(str(DOCS))  # where a script finds what it shares with the others
     spec.loader.exec_module(module)
     return module
 
@@ -103,12 +110,33 @@ def test_relative_links_lead_somewhere(page):
             assert anchor in anchors(target), f"{page.name}: {link}"
 
 
-def test_every_module_is_named_in_the_architecture():
+def test_the_table_of_modules_is_that_of_their_docstrings(capsys):
+    assert load_generator("generate_architecture").main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_every_module_of_the_architecture_is_there():
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    modules = {file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py") if file.name != "__init__.py"}
-    section = text.split("## Modules of")[1].split("\n## ")[0]
-    assert sorted(re.findall(r"^\| `([\w/]+\.py)` \| .", section, flags=re.MULTILINE)) == sorted(modules)
-    assert set(re.findall(r"`(\w+/\w+\.py)`", text)) <= modules
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
+    modules = {file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py")}
+    assert len(named) > 40
+    assert {name for name in named if "/" in name} <= modules
+
+
+def test_a_changed_docstring_makes_the_table_out_of_date(monkeypatch, tmp_path, capsys):
+    generator = load_generator("generate_architecture")
+    shutil.copytree(PACKAGE, tmp_path / "package", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(DOCS / "architecture.md", tmp_path)
+    monkeypatch.setattr(generator, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(generator, "PAGE", tmp_path / "architecture.md")
+    assert generator.main(["--check"]) == 0
+    (tmp_path / "package" / "errors.py").write_text('"""Does another thing. And more."""\n')
+    assert generator.main(["--check"]) == 1
+    assert "run: python docs/generate_architecture.py" in capsys.readouterr().err
+    assert generator.main([]) == 0
+    assert "| `errors.py` | Does another thing |" in (tmp_path / "architecture.md").read_text()
+    (tmp_path / "package" / "errors.py").write_text("")
+    with pytest.raises(ValueError, match=r"errors\.py: give it a docstring"):
+        generator.main(["--check"])
 
 
 def test_every_metric_is_defined_in_the_protocol():
@@ -139,7 +167,7 @@ def test_own_images_and_own_optimizer_run(tmp_path):
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2"]
     files = ["--configfile", "gratings.yaml", "sign_sgd.yaml", "fewer.yaml"]
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PYTHONPATH": ".", "PATH": scripts}
+    environment = os.environ | {"PATH": scripts}
     made = subprocess.run(
         [*snakemake, "results/mine/metrics.parquet", *files],
         cwd=tmp_path,
@@ -155,11 +183,46 @@ def test_own_images_and_own_optimizer_run(tmp_path):
     assert (final["value"] > 0.3).all()  # chance is 0.25
 
 
-def test_own_metric_works():
-    namespace = {**vars(gap), "np": np, "pytest": pytest}
-    exec(example("metric"), namespace)
-    exec(example("metric test"), namespace)
-    namespace["test_max_sg_is_the_deepest_fall"]()
+def test_own_metric_works(tmp_path):
+    """One file of decorated functions reaches metrics, summary, and, of the stream, statistics and ranks."""
+    (tmp_path / "my_metrics.py").write_text(example("my_metrics.py"), encoding="utf-8")
+    run_python("write_evaluations.py", tmp_path)
+    (tmp_path / "metric_test.py").write_text(
+        "import numpy as np, pytest\nfrom my_metrics import *\n" + example("metric test") + "test_max_sg_is_the_deepest_fall()",
+        encoding="utf-8",
+    )
+    subprocess.run([sys.executable, "metric_test.py"], cwd=tmp_path, check=True)
+    table = pd.read_parquet(tmp_path / "my_evaluations.parquet")
+    folders = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        table.assign(accuracy=table["accuracy"] ** (1 if name == "a" else 2)).to_parquet(tmp_path / name / "evaluations.parquet")
+        folders.append(name)
+    own = ["--extension", "my_metrics"]
+    stability_gap(tmp_path, "metrics", *folders, *own, "-o", "metrics.parquet", "--summary", "summary.csv")
+    outputs = ["--statistics", "statistics.csv", "--ranks", "ranks.csv", "--claims", "claims.csv"]
+    stability_gap(tmp_path, "statistics", "metrics.parquet", "--incremental", "unnamed=class", *own, *outputs)
+    reached = {name: set(pd.read_csv(tmp_path / f"{name}.csv")["metric"]) for name in ("summary", "statistics", "ranks")}
+    assert {"max_sg", "depth"} <= reached["summary"]
+    assert all("max_sg" in reached[name] and "depth" not in reached[name] for name in ("statistics", "ranks"))
+    measured = pd.read_parquet(tmp_path / "metrics.parquet")
+    depths = measured[(measured["metric"] == "depth") & (measured["optimizer"] == "a")]
+    assert depths["value"].tolist() == pytest.approx([0.9 - 0.3, 0.9 - 0.5])
+    assert depths["context"].tolist() == [2, 2]
+    assert resolve(with_blocks("my_metrics.yaml")).extensions.metrics == ["my_metrics"]
+
+
+def stability_gap(folder: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "stability_gap.cli", *arguments], cwd=folder, check=True)
+
+
+def with_blocks(*names: str) -> dict[str, object]:
+    """Add the blocks of examples to config.yaml."""
+    values = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+    for name in names:
+        for section, blocks in yaml.safe_load(example(name)).items():
+            values[section] = values.get(section, {}) | blocks
+    return values
 
 
 def test_foreign_results_are_measured(tmp_path, monkeypatch):
@@ -194,8 +257,151 @@ def test_gain_modulation_runs_in_a_loop_of_ones_own():
     assert np.isfinite(namespace["loss"].item())
 
 
+# --- docs/own-curves.md ----------------------------------------------------------------------------------------------
+
+OWN_CURVES = "own-curves.md"
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The indented `stability-gap` lines of a page, as arguments."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return [line.split()[1:] for line in re.findall(r"^    (stability-gap .*)$", text, flags=re.MULTILINE)]
+
+
+def write_run_folder(folder: Path, table: pd.DataFrame, optimizer: str) -> None:
+    write_parquet(folder / "evaluations.parquet", table)
+    write_json(folder / "run.json", {"benchmark": "split_digits", "optimizer": optimizer, "classes": 10, "incremental": "class"})
+
+
+def test_every_recipe_for_own_curves_runs(tmp_path, monkeypatch):
+    """All examples of the page, in its order, then all its commands."""
+    monkeypatch.chdir(tmp_path)
+    exec(example("make_curves.py", OWN_CURVES), {})
+    curves = read_curves(read_content(Path("mine.csv")), Options())
+    write_run_folder(Path("results/runs/split_digits/ngm_sgd/42-44"), curves, "ngm_sgd")
+
+    # What Avalanche and its kin collect: a name -> (updates, values), of which a value may be a tensor.
+    first = curves[(curves["seed"] == 42) & (curves["task"] == 1)]["accuracy"].tolist()[:400]
+    second = curves[(curves["seed"] == 42) & (curves["task"] == 2)]["accuracy"].tolist()[:200]
+    updates = [0, *range(200), 200, 200, *range(200, 400), 400]
+    exps = [
+        [0.1, *first[:200], first[199], first[199], *first[200:], first[-1]],
+        [0.1, *[0.0] * 200, 0.0, 0.0, *second, torch.tensor(second[-1])],
+    ]
+    avalanche = {f"Top1_Acc_Exp/eval_phase/test_stream/Task000/Exp00{i}": (updates, values) for i, values in enumerate(exps)}
+    avalanche["Top1_Acc_Stream/eval_phase/test_stream/Task000"] = ([200], [torch.zeros(2)])
+    tracked = {
+        "TRACK_MB_acc/train_phase/train_stream/Task000": (list(range(-1, 400)), [0.1, *first]),
+        "TRACK_MB_acc/train_phase/train_stream/Task001": (list(range(200, 400)), second),
+        "ConfusionMatrix_Stream/eval_phase/test_stream": ([400], [torch.zeros(2, 2)]),
+    }
+    plotted = {
+        "acc per context": {"context 1": first, "context 2": [0] * 200 + second},
+        "average": first,
+        "x_iteration": list(range(1, 401)),
+        "x_context": [1] * 200 + [2] * 200,
+    }
+    evaluator = SimpleNamespace(get_all_metrics=lambda: avalanche, all_metric_results=tracked)
+    exec(example("avalanche_dump.py", OWN_CURVES), {"strategy": SimpleNamespace(evaluator=evaluator)})
+    exec(example("continual_evaluation_dump.py", OWN_CURVES), {"strategy": SimpleNamespace(evaluator=evaluator)})
+    exec(example("van_de_ven_dump.py", OWN_CURVES), {"plotting_dict": plotted})
+
+    exec(example("own_loop.py", OWN_CURVES), {})
+    exec(example("in_python.py", OWN_CURVES), {})
+    assert Path("curves.png").stat().st_size > 5000
+
+    outputs = {}
+    for arguments in commands_of(OWN_CURVES):
+        done = CliRunner().invoke(commands, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        folder = arguments[arguments.index("-o") + 1]
+        assert Path(folder, "figures", "tradeoff.png").exists(), folder
+        outputs[folder] = done.output
+    assert sorted(outputs) == ["out", "out_alone", "out_loop", "out_tools"]
+    assert {"mine", "ngm_sgd"} <= set(re.findall(r"\w+", outputs["out"]))
+    assert "unpaired, so no test: er, replay, si" in outputs["out_tools"]
+
+    # The three tools hold the same two tasks, so that they measure the same.
+    tools = read_parquet(Path("out_tools/metrics.parquet"), METRICS)
+    gaps = tools.query("metric == 'sg_first'").set_index("optimizer")["value"]
+    assert sorted(gaps.index) == ["er", "replay", "si"]
+    np.testing.assert_allclose(gaps, gaps.iloc[0])
+    assert 0.2 < gaps.iloc[0] < 0.6
+
+
+def test_every_format_is_on_the_page_of_own_curves():
+    text = (DOCS / OWN_CURVES).read_text(encoding="utf-8")
+    table = text.split("| format | file |")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in table.splitlines()[2:]))) == sorted(formats())
+
+
 def test_readme_shows_what_is_published() -> None:
     done = subprocess.run(
         [sys.executable, REPOSITORY / "docs" / "generate_results.py", "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- reproducing.md --------------------------------------------------------------------------------------------------
+
+
+def test_costs_are_those_of_the_manifests(capsys):
+    assert load_generator("generate_costs").main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.fixture
+def priced(monkeypatch, tmp_path):
+    """The generator of docs/reproducing.md on the published suite digits, of which every run takes 30 s and 2 MB."""
+    generator = load_generator("generate_costs")
+    shutil.copy(DOCS / "reproducing.md", tmp_path)
+    folder = tmp_path / "paper_figures" / "digits"
+    folder.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "paper_figures" / "digits" / "claims.csv", folder)
+    manifest = read_json(REPOSITORY / "paper_figures" / "digits" / "MANIFEST.json")
+    cost = {"runs": 10, "seconds": 300.0, "threads": 2, "peak_memory_mib": 700.0, "megabytes": 20.0}
+    cells = {benchmark: dict.fromkeys(manifest["config"]["optimizers"], cost) for benchmark in manifest["config"]["benchmarks"]}
+    sizes = {"suite": 1.0, "streams": 2.0, "data": 3.0}
+    manifest["costs"] = {"cells": cells, "processor": ["x86_64"], "megabytes": sizes}
+    write_json(folder / "MANIFEST.json", manifest)
+    monkeypatch.setattr(generator, "PUBLISHED", tmp_path / "paper_figures")
+    monkeypatch.setattr(generator, "PAGE", tmp_path / "reproducing.md")
+    return generator, folder
+
+
+def test_costs_are_summed_up_by_suite_claim_and_cell(priced):
+    generator, folder = priced
+    assert generator.main([]) == 0
+    text = (folder.parents[1] / "reproducing.md").read_text(encoding="utf-8")
+    assert "80 runs took 80 core-minutes of training (cpu, x86_64), at most 700 MiB of memory per job, and 166 MB on disk" in text
+    rows = {line.split(".")[0]: line for line in text.splitlines() if re.match(r"\| \d\.", line)}
+    assert list(rows) == [f"| {number}" for number in range(1, 7)]
+    assert rows["| 1"].endswith("`snakemake --cores all results/digits/claims.csv --config suite=digits` | 80 | 160 |")
+    assert rows["| 5"].endswith("'suites={digits: {optimizers: [ngm_sgd]}}'` | 20 | 40 |")
+    assert "| Split digits | NGM-SGD | 10 | 30 | 700 | 2 |" in text
+    assert "not recorded" not in text
+    assert generator.main(["--check"]) == 0
+
+
+def test_costs_that_nobody_recorded_are_said_to_be_so(priced, capsys):
+    generator, folder = priced
+    manifest = read_json(folder / "MANIFEST.json")
+    del manifest["costs"]["cells"]["split_digits"]["sgd"]
+    write_json(folder / "MANIFEST.json", manifest)
+    assert generator.main(["--check"]) == 1
+    assert "run: python docs/generate_costs.py" in capsys.readouterr().err
+    text = generator.page((DOCS / "reproducing.md").read_text(encoding="utf-8"))
+    assert "80 runs; what they cost was not recorded" in text
+    assert "| Split digits | SGD | not recorded |" in text
+    assert "'suites={digits: {optimizers: [ngm_sgd]}}'` | 20 | 40 |" in text  # of NGM-SGD it is known
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.534, "0.53"), (6.44, "6.4"), (9.97, "10"), (1234.5, "1,234")])
+def test_costs_have_two_digits(value, text):
+    assert load_generator("generate_costs").number(value) == text
+
+
+def test_every_journey_is_listed() -> None:
+    text = (DOCS / "journeys.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| (?!journey|---)", text, flags=re.MULTILINE)) == 9
+    walked = sorted(path.name for path in (REPOSITORY / "tests" / "journeys").glob("test_*.py"))
+    assert [name for name in walked if f"../tests/journeys/{name}" not in text] == []

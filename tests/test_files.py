@@ -4,12 +4,15 @@ import os
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stability_gap import files
 from stability_gap.errors import UserError
+from stability_gap.tasks.arrays import read_arrays
 
 TABLE = pd.DataFrame(
     {
@@ -33,7 +36,7 @@ READERS = {
     "table.parquet": lambda path: files.read_parquet(path, ["seed"]),
     "table.csv": files.read_csv,
     "facts.json": files.read_json,
-    "arrays.npz": files.read_npz,
+    "arrays.npz": read_arrays,
 }
 
 
@@ -157,7 +160,7 @@ def test_json_keeps_its_content(tmp_path):
 
 def test_npz_keeps_values_types_and_shapes(tmp_path):
     files.write_npz(tmp_path / "a.npz", ARRAYS)
-    back = files.read_npz(tmp_path / "a.npz")
+    back = read_arrays(tmp_path / "a.npz")
     assert back.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert back[name].dtype == array.dtype
@@ -200,13 +203,88 @@ def test_a_file_of_another_kind_is_named(tmp_path, name):
     assert str(error.value).startswith(str(tmp_path / name))
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, "1" * 5000, "{1: 2}"])
+def test_json_that_cannot_be_read_is_named(tmp_path, text):
+    (tmp_path / "facts.json").write_text(text)
+    with pytest.raises(UserError, match=r"facts\.json is not valid JSON"):
+        files.read_json(tmp_path / "facts.json")
+
+
+@pytest.fixture
+def evaluations(tmp_path):
+    """A file such as runs leave, and its table."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"seed": np.repeat(np.arange(3, dtype=np.int32), 100), "iteration": np.tile(np.arange(100, dtype=np.int32), 3)}
+    )
+    table["accuracy"] = random.random(300).astype(np.float32)
+    table["context"] = pd.array([None, *range(299)], "Int16")
+    table["metric"] = "avg_acc"
+    files.write_parquet(tmp_path / "evaluations.parquet", table)
+    return tmp_path / "evaluations.parquet", table
+
+
+def test_single_flipped_bits_give_an_error_or_the_same_numbers(evaluations):
+    path, table = evaluations
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    assert len(content) - footer > 1000
+    random = np.random.default_rng(1)
+    seal = content.index(files.SEAL)
+    bits = [*random.integers(0, 8 * len(content), 60), *random.integers(8 * footer, 8 * len(content), 60), 8 * seal + 3]
+    refused = 0
+    for bit in bits:
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            read = files.read_parquet(path, list(table))
+        except UserError as error:
+            refused += str(error).startswith(f"{path} cannot be read as parquet (")
+        else:
+            pd.testing.assert_frame_equal(read, table)
+    assert refused >= len(bits) - 3
+
+
+def test_checksums_of_pages_are_verified_in_files_of_others(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pa.table({"x": np.zeros(1000)})
+    pq.write_table(table, path, write_page_checksum=True, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    assert pq.read_table(path).num_rows == 1000  # nobody else would notice
+    with pytest.raises(UserError, match=r"t\.parquet cannot be read as parquet .*CRC"):
+        files.read_parquet(path, ["x"])
+
+
+def test_pages_of_ours_carry_checksums_and_any_program_reads_them(evaluations):
+    path, table = evaluations
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)
+    content = path.read_bytes()
+    place, bare = content.index(files.SEAL), path.with_name("bare.parquet")
+    damaged = bytearray(content[:place] + content[place + len(files.SEAL) + 32 :])
+    bare.write_bytes(damaged)
+    column = pq.ParquetFile(bare).metadata.row_group(0).column(2)
+    damaged[column.dictionary_page_offset + column.total_compressed_size - 5] ^= 1  # the end of its last page
+    bare.write_bytes(damaged)
+    with pytest.raises(UserError, match="CRC"):
+        files.read_parquet(bare)
+
+
+def test_somebodys_index_is_a_column_here(tmp_path):
+    table = TABLE.assign(seed=[7, 1, 4])
+    table.set_index("seed").to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(files.read_parquet(tmp_path / "t.parquet", ["accuracy", "seed"]), table[["accuracy", "seed"]])
+
+
 def test_a_changed_byte_in_npz_is_noticed(tmp_path):
     files.write_npz(tmp_path / "a.npz", {"x": np.zeros(1000, np.uint8)})
     content = bytearray((tmp_path / "a.npz").read_bytes())
     content[600] ^= 1
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.npz is damaged"):
-        files.read_npz(tmp_path / "a.npz")
+        read_arrays(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n1,2,3\n"])
@@ -233,5 +311,5 @@ def test_object_arrays_are_not_written(tmp_path):
 
 def test_object_arrays_are_not_read(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.array([{}, None]))
-    with pytest.raises(UserError, match=r"a\.npz is damaged or no plain npz file .*allow_pickle=False"):
-        files.read_npz(tmp_path / "a.npz")
+    with pytest.raises(UserError, match=r"a\.npz: array 'x' cannot be read .*allow_pickle=False"):
+        read_arrays(tmp_path / "a.npz")

@@ -21,7 +21,7 @@ RUN = {
 
 
 def make_suite(folder: Path, mean: float = 0.5) -> Path:
-    for name in publication.TABLES:
+    for name in publication.FILES:
         files.write_text(folder / name, "x\n")
     summary = {"benchmark": "b", "optimizer": "o", "metric": "avg_acc", "context": None, "n": 4, "mean": mean, "sd": 0.1}
     files.write_csv(folder / "summary.csv", pd.DataFrame([summary, {**summary, "metric": "wc_acc", "mean": None}]))
@@ -41,7 +41,7 @@ def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: P
     files.write_text(output / "figures" / "stale.svg", "old")
     publication.publish(suite, [run], {"suite": "digits"}, output)
     manifest = files.read_json(output / "MANIFEST.json")
-    assert set(manifest["files"]) == {*publication.TABLES, "tables/table1.md", "figures/curves.svg"}
+    assert set(manifest["files"]) == {*publication.FILES, "tables/table1.md", "figures/curves.svg"}
     for name, digest in manifest["files"].items():
         assert files.digest(output / name) == digest == files.digest(suite / name)
     assert not (output / "figures" / "stale.svg").exists()
@@ -49,6 +49,40 @@ def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: P
     assert manifest["diverged"] == {"split_digits sgd 2": 7}
     assert manifest["streams"] == {"split_digits": {"digest": "d1", "official": True}}
     assert manifest["config"] == {"suite": "digits"}
+
+
+TOOK = {"wall_seconds": 30.0, "threads": 1, "peak_memory_mib": 700.0, "processor": "x86_64"}
+
+
+def test_what_the_runs_took_is_kept_by_cell(tmp_path: Path) -> None:
+    for name, facts in {
+        "a": {"wall_seconds": 30.0},
+        "b": {"wall_seconds": 12.0, "peak_memory_mib": 900.0, "optimizer": "sgd"},
+    }.items():
+        files.write_json(tmp_path / name / "run.json", {**RUN, **TOOK, **facts})
+        (tmp_path / name / "evaluations.parquet").write_bytes(bytes(2_000_000))
+    suite = make_suite(tmp_path / "results" / "digits")
+    (tmp_path / "results" / "streams" / "split_digits").mkdir(parents=True)
+    (tmp_path / "results" / "streams" / "split_digits" / "stream.npz").write_bytes(bytes(5_000_000))
+    publication.publish(suite, [tmp_path / "a", tmp_path / "b"], {}, tmp_path / "published")
+    costs = files.read_json(tmp_path / "published" / "MANIFEST.json")["costs"]
+    cell = costs["cells"]["split_digits"]["sgd"]
+    assert cell == {"runs": 4, "seconds": 42.0, "threads": 1, "peak_memory_mib": 900.0, "megabytes": pytest.approx(4, abs=0.01)}
+    assert costs["megabytes"]["streams"] == 5
+    assert costs["processor"] == ["x86_64"]
+
+
+def test_seeds_that_the_suite_does_not_have_cost_it_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "evaluations.parquet").write_bytes(bytes(2_000_000))
+    cells = publication.costs_of_cells([({**RUN, **TOOK}, 1)], [tmp_path / "a"])
+    cell = cells["split_digits"]["sgd"]
+    assert (cell["runs"], cell["seconds"], cell["megabytes"]) == (1, 15.0, 1.0)
+
+
+def test_runs_that_do_not_tell_are_left_out(tmp_path: Path, run: Path) -> None:
+    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    assert files.read_json(tmp_path / "published" / "MANIFEST.json")["costs"]["cells"] == {}
 
 
 def test_publishing_twice_gives_the_same_bytes(tmp_path: Path, run: Path) -> None:

@@ -1,4 +1,4 @@
-"""The one exception that a user should ever read."""
+"""Define the one exception that a user should ever read."""
 
 
 class UserError(Exception):

@@ -1,4 +1,4 @@
-"""Reading and writing files: every write is atomic and gives the same bytes for the same content."""
+"""Read and write files: every write is atomic and gives the same bytes for the same content."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,8 @@ import pyarrow.parquet as pq
 from stability_gap.errors import UserError
 
 METRICS = ["benchmark", "optimizer", "seed", "metric", "context", "value"]  # columns of metrics.parquet
+
+SEAL = b"stability-gap sha256:"  # stands before the checksum of a parquet file of ours
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -48,37 +49,77 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file. Errors: UserError where it is missing or no JSON."""
+    """Read a JSON file. Errors: UserError where it is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); delete it and run again.") from error
 
 
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index; the same table gives the same bytes."""
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    write_atomically(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
-
-
-def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Table of a parquet file with at least `columns`, in that order. Errors: UserError where file or columns are missing."""
+def parse_json(text: str) -> Any:
+    """Parse JSON. Errors: ValueError where it is none, nested too deep, or holds a number of thousands of digits."""
     try:
-        present = pq.read_schema(path).names
-        missing = [column for column in columns if column not in present]
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index; the same table gives the same bytes. Pages carry checksums, the file its sha256."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+
+    def write(temporary: Path) -> None:
+        pq.write_table(arrow, temporary, compression="zstd", write_page_checksum=True)
+        content = temporary.read_bytes()
+        footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        temporary.write_bytes(content[:footer] + SEAL + hashlib.sha256(content).digest() + content[footer:])
+
+    write_atomically(path, write)
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a parquet file: `columns`, in that order, or all. Checksums are verified where there are any.
+
+    Errors: UserError where the file is missing, damaged or no parquet, or columns are missing.
+    """
+    try:
+        arrow = pq.ParquetFile(pa.BufferReader(_unsealed(Path(path).read_bytes())), page_checksum_verification=True)
+        present = arrow.schema_arrow.names
+        missing = [column for column in columns or [] if column not in present]
         if missing:
             raise UserError(
                 f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(present)}. See docs/data-contracts.md."
             )
-        return pd.read_parquet(path, columns=columns)
+        table: pd.DataFrame = arrow.read(columns or present).select(columns or present).to_pandas()
+        return (
+            table if table.index.names == [None] else table.reset_index()[columns or present]
+        )  # somebody's index is a column here
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
-    except (pa.ArrowInvalid, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # Arrow raises many types on damaged bytes (benchmarks/damaged_parquet.py lists them)
         raise UserError(
             f"{path} cannot be read as parquet ({error}). If the pipeline made it, delete it and run again."
         ) from error
+
+
+def _unsealed(content: bytes) -> bytes:
+    """Take the seal out of a parquet file that `write_parquet` wrote; one of somebody else's stays as it is.
+
+    Between a parquet file's pages and its footer bytes may stand that no reader looks at. There we keep the sha256 of the rest:
+    the checksums of pages leave out the footer, which says where columns lie and what their bytes mean. Errors: ValueError where
+    it does not match.
+    """
+    pages, seal, rest = content.rpartition(SEAL)
+    if not seal:
+        return content
+    length = hashlib.sha256().digest_size
+    if hashlib.sha256(pages + rest[length:]).digest() != rest[:length]:
+        raise ValueError("its checksum does not match: it was damaged or cut")
+    return pages + rest[length:]
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -87,7 +128,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Table of a CSV file. Errors: UserError where it is missing or no table."""
+    """Read a CSV file. Errors: UserError where it is missing or no table."""
     try:
         return pd.read_csv(path, keep_default_na=True)
     except FileNotFoundError as error:
@@ -106,18 +147,7 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     write_atomically(path, write)
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz file. Errors: UserError where it is missing, damaged or holds pickled objects."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
-    except (ValueError, TypeError, OSError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path} is damaged or no plain npz file ({error}); delete it and make it again.") from error
-
-
 def digest(path: Path) -> str:
-    """sha256 of a file, as hex."""
+    """Digest a file: sha256, as hex."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The published artifact: final tables and figures of a suite with a MANIFEST, and the check that a rebuild agrees with it."""
+"""Publish the final tables and figures of a suite with a MANIFEST, and check that a rebuild agrees with them."""
 
 import logging
 import platform
@@ -16,24 +16,35 @@ from stability_gap.errors import UserError
 log = logging.getLogger(__name__)
 
 FOLDERS = ("tables", "figures")
-TABLES = ("metrics.parquet", "summary.csv", "paper_metrics.csv", "statistics.csv", "ranks.csv", "claims.csv")
+FILES = (
+    "metrics.parquet",
+    "summary.csv",
+    "paper_metrics.csv",
+    "statistics.csv",
+    "ranks.csv",
+    "claims.csv",
+    "agreement.csv",
+    "agreement_per_seed.csv",
+    "report.html",
+)
 
 
 def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path) -> None:
     """Copy the final tables and figures of `suite` to `output` and write MANIFEST.json last.
 
     The MANIFEST holds the sha256 of each file, the resolved configuration, the versions, devices and data digests that the
-    runs recorded, and which runs diverged. What `output` held before is replaced.
+    runs recorded, which runs diverged, and what they took (`costs`). What `output` held before is replaced.
 
     Args:
         suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration.
     Errors: UserError where a file is missing or runs come from different code, versions or data.
     """
-    ours = {*FOLDERS, *TABLES, "MANIFEST.json"}
+    ours = {*FOLDERS, *FILES, "MANIFEST.json"}
     foreign = sorted(path.name for path in output.iterdir() if path.name not in ours) if output.is_dir() else []
     if foreign:
         raise UserError(f"{output} holds {foreign[0]}, so it is no published suite; name another folder.")
-    facts = [files.read_json(run / "run.json") for run in runs]
+    whole = [files.read_json(run / "run.json") for run in runs]
+    facts = [_of_seeds(each, config.get("seeds")) for each in whole]
     names = published_files(suite)
     diverged = {
         f"{fact['benchmark']} {fact['optimizer']} {seed}": status["diverged_at"]
@@ -51,12 +62,49 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         "python": platform.python_version(),
         "device": sorted({fact["device"] for fact in facts}),
         "streams": {fact["benchmark"]: {"digest": fact["stream_digest"], "official": fact["official"]} for fact in facts},
+        "costs": {
+            "cells": costs_of_cells([(each, len(fact["seeds"])) for each, fact in zip(whole, facts, strict=True)], runs),
+            "processor": sorted({fact["processor"] for fact in facts if fact.get("processor")}),
+            "megabytes": {
+                "suite": _megabytes(suite),
+                "streams": round(
+                    sum(_megabytes(suite.parent / "streams" / name) for name in {each["benchmark"] for each in facts}), 2
+                ),
+                "data": round(sum(_megabytes(suite.parent / "data" / name) for name in config.get("datasets", {})), 2),
+            },
+        },
     }
     shutil.rmtree(output, ignore_errors=True)
     for name in names:
         files.write_atomically(output / name, lambda temporary, name=name: shutil.copyfile(suite / name, temporary))  # type: ignore[misc]
     files.write_json(output / "MANIFEST.json", manifest)
     log.info("published %d files to %s", len(names), output)
+
+
+def costs_of_cells(folders: list[tuple[dict[str, Any], int]], runs: list[Path]) -> dict[str, dict[str, dict[str, float]]]:
+    """Sum up what the runs of each cell took, by benchmark and optimizer; a cell whose runs do not tell is left out.
+
+    Args:
+        folders: facts of each run folder and how many of its seeds count; of the others, their share of time and space is left
+            out. runs: the folders.
+
+    Returns:
+        `runs`, `seconds` (of one training job after the other), `threads`, `peak_memory_mib` (of a job), `megabytes` (on disk).
+    """
+    cells: dict[str, dict[str, dict[str, float]]] = {}
+    silent = {(fact["benchmark"], fact["optimizer"]) for fact, _ in folders if "wall_seconds" not in fact}
+    for (fact, kept), folder in zip(folders, runs, strict=True):
+        name = (fact["benchmark"], fact["optimizer"])
+        if kept and name not in silent:
+            empty: dict[str, float] = dict.fromkeys(("runs", "seconds", "threads", "peak_memory_mib", "megabytes"), 0)
+            cell = cells.setdefault(name[0], {}).setdefault(name[1], empty)
+            share = kept / len(fact["seeds"])
+            cell["runs"] += kept
+            cell["seconds"] = round(cell["seconds"] + fact["wall_seconds"] * share, 1)
+            cell["threads"] = max(cell["threads"], fact.get("threads", 1))
+            cell["peak_memory_mib"] = max(cell["peak_memory_mib"], fact.get("peak_memory_mib", 0))
+            cell["megabytes"] = round(cell["megabytes"] + _megabytes(folder) * share, 2)
+    return cells
 
 
 def verify(suite: Path, published: Path) -> pd.DataFrame:
@@ -93,12 +141,24 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
 
 
 def published_files(suite: Path) -> list[str]:
-    """Names of the files to publish, relative to `suite`, sorted. Errors: UserError where there are none of a kind."""
+    """List the files to publish, relative to `suite`, sorted. Errors: UserError where there are none of a kind."""
     found = [str(path.relative_to(suite)) for folder in FOLDERS for path in suite.glob(f"{folder}/*") if path.is_file()]
-    missing = [name for name in TABLES if not (suite / name).is_file()]
+    missing = [name for name in FILES if not (suite / name).is_file()]
     if missing or not found:
         raise UserError(f"{suite} lacks {', '.join(missing) or 'tables and figures'}; run snakemake for this suite first.")
-    return sorted([*found, *TABLES])
+    return sorted([*found, *FILES])
+
+
+def _megabytes(folder: Path) -> float:
+    """Size of all files below a folder but its logs, in 10⁶ bytes; 0 where there is none."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file() and "logs" not in path.relative_to(folder).parts]
+    return round(sum(sizes) / 1e6, 2)
+
+
+def _of_seeds(facts: dict[str, Any], seeds: list[int] | None) -> dict[str, Any]:
+    """Facts of a run folder without the seeds that the suite does not have."""
+    kept = {seed: each for seed, each in facts["seeds"].items() if seeds is None or int(seed) in seeds}
+    return {**facts, "seeds": kept}
 
 
 def _the_one(what: str, values: list[Any]) -> Any:

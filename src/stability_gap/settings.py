@@ -1,25 +1,39 @@
-"""Base of every settings model, and the one sentence a user reads when a setting is wrong."""
+"""Define the base of every settings model, and put what is wrong with a setting into one sentence."""
 
 import difflib
 import math
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from stability_gap.errors import UserError
 
+MARKER = r"^([.,ov^<>1-48spP*hH+xXdD|_]|\$[^$]+\$)$"  # a name of matplotlib's, or a symbol such as $α$
+
 
 class Settings(BaseModel):
-    """Immutable, strictly typed, unknown keys refused."""
+    """Validate strictly; immutable, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Look(Settings):
+    """Say how tables and figures show a benchmark or an optimizer; no result depends on it: no dump has it, `like` leaves it."""
+
+    label: str | None = Field(None, min_length=1, exclude=True, description="name in tables and figures; left out: the id")
+    colour: str | None = Field(
+        None, pattern="^#[0-9A-Fa-f]{6}$", exclude=True, description="such as '#D55E00'; left out: the next of a fixed list"
+    )
+    marker: str | None = Field(
+        None, pattern=MARKER, exclude=True, description="as matplotlib names it; left out: the next of a fixed list"
+    )
 
 
 T = TypeVar("T")
 
 
 def validate(annotation: type[T] | Any, values: Any, where: str) -> T:
-    """`values` as an instance of a settings model or union; `where` names the file or key in the message.
+    """Turn `values` into an instance of a settings model or union; `where` names the file or key in the message.
 
     Errors: UserError, one line per problem: the key, what is wrong, the fix.
     """
@@ -32,7 +46,7 @@ def validate(annotation: type[T] | Any, values: Any, where: str) -> T:
 
 
 def _same_problem(problem: Any) -> tuple[Any, ...]:
-    """What two copies of a block have in common: all but the block's id, the second part of a location of three or more."""
+    """Tell what two copies of a block have in common: all but the block's id, the second part of a location of three or more."""
     location = problem["loc"]
     copied = (location[0], *location[2:]) if len(location) > 2 else location
     return copied, problem["msg"], repr(problem["input"])
@@ -50,10 +64,13 @@ def _explain(problem: Any, annotation: Any, values: Any, where: str) -> str:
         case "float_type" | "int_type" | "int_from_float" if isinstance(value, str) and _is_number(value):
             return f"{at}: {value!r} is text to YAML 1.1, not a number; write {float(value):g} or 1.0e-3 with a point."
         case "union_tag_invalid":
-            tag, key, known = (problem["ctx"][part].replace("'", "") for part in ("tag", "discriminator", "expected_tags"))
+            tag, key, known = (
+                str(problem["ctx"][part]).replace("'", "").removesuffix("()")
+                for part in ("tag", "discriminator", "expected_tags")
+            )
             return f"{at}.{key}: no {tag!r}.{nearest(tag, known.split(', '))}"
         case "union_tag_not_found":
-            key = problem["ctx"]["discriminator"].replace("'", "")
+            key = problem["ctx"]["discriminator"].replace("'", "").removesuffix("()")
             return f"{at}.{key}: missing; add this key."
         case "value_error":
             return f"{at}: {problem['ctx']['error']}"
@@ -63,15 +80,15 @@ def _explain(problem: Any, annotation: Any, values: Any, where: str) -> str:
 
 
 def _written_keys(location: tuple[str | int, ...], values: Any) -> list[str]:
-    """The keys of `location` that stand in the file: pydantic also names the chosen member of a union."""
+    """List the keys of `location` that stand in the file: pydantic also names the chosen member of a union."""
     keys = []
     for position, part in enumerate(location):
         is_last = position == len(location) - 1
-        if isinstance(values, dict) and part not in values and not is_last:
+        if not isinstance(values, dict | list) or (isinstance(values, dict) and part not in values and not is_last):
             continue
         keys.append(str(part))
         if not is_last:
-            values = values[part]
+            values = values[part]  # type: ignore[index]  # positions in lists, keys in mappings
     return keys
 
 
@@ -83,7 +100,7 @@ def _is_number(text: str) -> bool:
 
 
 def keys_at(annotation: Any, location: tuple[str | int, ...]) -> set[str]:
-    """The keys that the settings model at a location knows; a location passes through fields, ids, positions and union tags."""
+    """List the keys that the settings model at a location knows; a location passes fields, ids, positions and union tags."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not location:
             return set(annotation.model_fields)
@@ -104,7 +121,7 @@ def _tags(member: Any) -> set[Any]:
 
 
 def nearest(word: str, known: Any) -> str:
-    """' Did you mean …?' for a word close to a known one, else the list of the known ones."""
+    """Suggest the known word close to `word`, else list the known ones."""
     close = difflib.get_close_matches(word, list(known), n=1)
     if close:
         return f" Did you mean {close[0]!r}?"

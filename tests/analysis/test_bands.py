@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stability_gap.analysis.bands import band, gain_slopes, old_task_accuracy
-from stability_gap.errors import UserError
+from stability_gap.analysis.bands import band, gain_slopes
 
 T_OF_THREE = 4.302652729911275  # 97.5 % point of Student's t with 2 degrees of freedom, from a printed table
 
@@ -54,20 +53,6 @@ def test_band_holds_its_mean_and_does_not_depend_on_the_order_of_seeds(values, r
     if np.std(values) > 1e-9:  # scipy has no interval of no spread
         interval = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
         np.testing.assert_allclose([one["low"], one["high"]], interval)
-
-
-def test_old_task_accuracy_by_hand():
-    rows = [
-        *[(1, 1, 1, 1, 0.9), (1, 2, 2, 1, 0.5), (1, 2, 2, 2, 0.1)],
-        *[(1, 3, 3, 1, 0.7), (1, 3, 3, 2, 0.3), (1, 3, 3, 3, 0.2)],
-    ]
-    table = pd.DataFrame(rows, columns=["seed", "iteration", "context", "task", "accuracy"])
-    result = old_task_accuracy(table)
-    assert result.to_numpy().tolist() == [[1, 2, 2, 0.5], [1, 3, 3, pytest.approx((0.7 + 0.3) / 2)]]
-    lost = table.assign(accuracy=table["accuracy"].where(table["iteration"] < 3))
-    assert old_task_accuracy(lost, classes=4)["accuracy"].tolist() == [0.5, 0.25]
-    with pytest.raises(UserError, match="--classes"):
-        old_task_accuracy(lost)
 
 
 def test_gain_slopes_by_hand():

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -6,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability_gap.analysis.metrics import cell_metrics
+from stability_gap.analysis.measure import cell_metrics
 from stability_gap.analysis.paper_convention import paper_convention, paper_metrics
+from stability_gap.analysis.runs import read_runs
 from stability_gap.errors import UserError
 from stability_gap.files import write_json, write_parquet
 
@@ -34,14 +36,16 @@ def cell(table: pd.DataFrame, convention: str, metric: str) -> list[float]:
 
 def test_values_and_sds_by_hand():
     table = paper_convention(HAND)
-    assert list(table.columns) == ["convention", "metric", "value", "sd"]
-    assert table["convention"].tolist() == ["v1"] * 4 + ["v2"] * 4
+    assert list(table.columns) == ["convention", "metric", "n", "value", "sd"]
+    assert table["convention"].tolist() == ["v1"] * 5 + ["v2"] * 5
+    assert set(table["n"]) == {2}
     end_sd = math.sqrt(0.1**2 + 0.2**2 + 0.1**2) / 3
     gaps = ((0.7 - 0.4) / 0.7 + (0.5 - 0.4) / 0.5) / 2
     gap_sds = [math.hypot(0.2 / 0.7, 0.4 * 0.1 / 0.7**2), math.hypot(0.2 / 0.5, 0.4 * 0.2 / 0.5**2)]
     for convention in ("v1", "v2"):
         assert cell(table, convention, "paper_avg_acc") == pytest.approx([(0.7 + 0.5 + 0.8) / 3, end_sd])
         assert cell(table, convention, "paper_avg_sg") == pytest.approx([gaps, math.hypot(*gap_sds) / 2])
+        assert cell(table, convention, "paper_sg_2") == pytest.approx([(0.7 - 0.4) / 0.7, gap_sds[0]])
 
 
 def test_v1_holds_the_untrained_start_and_v2_does_not():
@@ -117,19 +121,43 @@ def test_paper_metrics_pools_the_seeds_of_a_cell_over_its_files(tmp_path):
         write_parquet(tmp_path / folder / "evaluations.parquet", HAND[HAND["seed"].isin(seeds)])
         write_json(tmp_path / folder / "run.json", {"benchmark": "digits", "optimizer": optimizer, "classes": 10})
     paths = [tmp_path / folder for folder in "bac"]
-    table = paper_metrics(paths)
-    assert list(table.columns) == ["benchmark", "optimizer", "convention", "metric", "value", "sd"]
-    assert table["optimizer"].tolist() == ["adam"] * 8 + ["sgd"] * 8
+    table = paper_metrics(read_runs(paths))
+    assert list(table.columns) == ["benchmark", "optimizer", "convention", "metric", "n", "value", "sd"]
+    assert table["optimizer"].tolist() == ["adam"] * 10 + ["sgd"] * 10
     assert set(table["benchmark"]) == {"digits"}
     for optimizer in ("adam", "sgd"):
-        found = table.loc[table["optimizer"] == optimizer, ["convention", "metric", "value", "sd"]]
+        found = table.loc[table["optimizer"] == optimizer, ["convention", "metric", "n", "value", "sd"]]
         pd.testing.assert_frame_equal(found.reset_index(drop=True), paper_convention(HAND))
-    named = paper_metrics(paths[:2], benchmark="b", optimizer="o")
+    bare = tmp_path / "bare.parquet"
+    write_parquet(bare, HAND)
+    named = paper_metrics(read_runs([bare], benchmark="b", optimizer="o"))
     assert set(zip(named["benchmark"], named["optimizer"], strict=True)) == {("b", "o")}
+
+
+def random_curves(seeds: int) -> pd.DataFrame:
+    draws = np.random.default_rng(seeds).random((seeds, 6))
+    return task_1({seed: list(curve) for seed, curve in enumerate(draws)}, 2)
+
+
+def test_more_seeds_than_the_paper_s_are_averaged_in_sets_of_five():
+    table = random_curves(7)
+    sets = [paper_convention(table[table["seed"].isin(seeds)]) for seeds in itertools.combinations(range(7), 5)]
+    found = paper_convention(table)
+    assert set(found["n"]) == {7}
+    assert found["value"].to_numpy() == pytest.approx(np.mean([each["value"] for each in sets], axis=0))
+    assert found["sd"].to_numpy() == pytest.approx(np.mean([each["sd"] for each in sets], axis=0))
+
+
+def test_too_many_sets_are_a_fixed_choice_of_them():
+    table = random_curves(16)  # 4368 sets
+    found = paper_convention(table)
+    pd.testing.assert_frame_equal(found, paper_convention(table))
+    ends = table[table["iteration"] % 2 == 0].groupby("iteration")["accuracy"].mean().mean()
+    assert cell(found, "v2", "paper_avg_acc")[0] == pytest.approx(ends, abs=0.02)
 
 
 def test_paper_metrics_names_files_whose_seeds_do_not_fit_together(tmp_path):
     write_parquet(tmp_path / "a.parquet", HAND[HAND["seed"] == 1])
     write_parquet(tmp_path / "b.parquet", HAND[(HAND["seed"] == 2) & (HAND["iteration"] < 6)])
     with pytest.raises(UserError, match=r"a\.parquet, .*b\.parquet, column iteration: seed 2"):
-        paper_metrics([tmp_path / "a.parquet", tmp_path / "b.parquet"], optimizer="o")
+        paper_metrics(read_runs([tmp_path / "a.parquet", tmp_path / "b.parquet"], optimizer="o"))

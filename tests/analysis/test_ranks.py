@@ -4,7 +4,8 @@ import pytest
 import scikit_posthocs
 from scipy import stats
 
-from stability_gap.analysis.ranks import COLUMNS, RANKED, critical_difference, rank, rank_all
+from stability_gap.analysis.metrics.registry import METRICS, outcomes
+from stability_gap.analysis.ranks import COLUMNS, critical_difference, rank, rank_all
 from stability_gap.errors import UserError
 
 
@@ -57,13 +58,13 @@ def test_friedman_agrees_with_scipy() -> None:
     assert found["friedman_p"].to_numpy() == pytest.approx([reference.pvalue] * 4)
 
 
-def test_direction_high_accuracy_and_low_gap_are_good() -> None:
+def test_rank_1_is_the_best_in_the_direction_of_the_metric() -> None:
     means = np.array([[0.1, 0.2, 0.3]] * 3)
-    for metric, direction in RANKED.items():
-        found = rank(table(means, metric), metric)
-        best = [3.0, 2.0, 1.0] if direction == "high" else [1.0, 2.0, 3.0]
-        assert found["average_rank"].tolist() == best
-    assert {metric for metric, direction in RANKED.items() if direction == "high"} == {"avg_acc", "wc_acc"}
+    for metric in outcomes():
+        best = [3.0, 2.0, 1.0] if METRICS[metric].better == "higher" else [1.0, 2.0, 3.0]
+        assert rank(table(means, metric), metric)["average_rank"].tolist() == best
+    assert METRICS["wc_acc"].better == "higher"
+    assert METRICS["avg_sg_first"].better == "lower"
 
 
 def test_ranks_by_hand_with_ties_and_low_power() -> None:
@@ -117,7 +118,7 @@ def test_optimizer_that_is_not_on_every_benchmark_is_left_out() -> None:
 
 def test_all_metrics_in_one_sorted_table() -> None:
     means = np.random.default_rng(1).random((4, 3))
-    parts = [table(means, "wc_acc"), table(means, "avg_acc"), table(means, "forgetting")]
+    parts = [table(means, "wc_acc"), table(means, "avg_acc"), table(means, "bwt")]
     found = rank_all(pd.concat(parts).sample(frac=1, random_state=0))
     assert list(found.columns) == COLUMNS
     assert found[["metric", "optimizer"]].to_numpy().tolist() == [

@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 import warnings
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from stability_gap.analysis.metrics.registry import outcomes
 from stability_gap.analysis.statistics import (
     COLUMNS,
-    OUTCOMES,
     bootstrap_intervals,
     by_seed,
     compare,
@@ -182,8 +183,12 @@ def test_pairs_with_an_undefined_value_are_left_out() -> None:
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
 @settings(max_examples=60, deadline=None)
-def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
-    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+def test_holm_is_the_step_down_of_its_definition(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    for p, found in zip(p_values, adjusted, strict=True):
+        smaller = sorted(each for each in p_values if each <= p)
+        steps = [each * (len(p_values) - rank) for rank, each in enumerate(smaller)]
+        assert found == pytest.approx(min(1.0, max(steps)))
 
 
 def test_holm_by_hand_and_without_undefined_tests() -> None:
@@ -295,15 +300,38 @@ def test_two_values_in_one_cell_are_an_error() -> None:
 
 def test_every_outcome_is_compared_and_nothing_else() -> None:
     extra = ("bwt", "diverged")
-    found = compare(pd.concat([random_table(4, 3, metric=metric) for metric in OUTCOMES + extra]), FAST)
-    assert set(found["metric"]) == set(OUTCOMES)
+    found = compare(pd.concat([random_table(4, 3, metric=metric) for metric in (*outcomes(), *extra)]), FAST)
+    assert set(found["metric"]) == set(outcomes())
     assert len(found) == 13 * 6
 
 
-def test_imports_neither_torch_nor_statsmodels() -> None:
+def test_significance_is_judged_at_the_level_of_the_settings() -> None:
+    metrics = table({"a": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "b": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]})  # p = 2/2^6 = 0.03125
+    for alpha, significant in ((0.05, True), (0.03125, False), (0.01, False)):
+        row = compare(metrics, FAST, alpha=alpha).iloc[0]
+        assert (row["significant"], row["alpha"]) == (significant, alpha)
+    assert not compare(metrics.head(1), FAST)["significant"].any()
+    assert compare(table({"a": [0.5], "b": [0.25]}), FAST)["significant"].tolist() == [False]
+
+
+@given(st.lists(st.sampled_from([-0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4]), min_size=2, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_ties_are_those_of_whole_numbers(differences: list[float]) -> None:
+    """What is equal in tenths is equal, however floats round it."""
+    tenths = np.rint(10 * np.array(differences)).astype(int)
+    sums = np.abs([np.dot(signs, tenths) for signs in itertools.product([-1, 1], repeat=len(tenths))])
+    assert sign_flip_test(np.array(differences), rng())[0] == np.mean(sums >= abs(tenths.sum()))
+
+
+def test_a_metric_that_nothing_registers_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    assert compare(random_table(2, 3, metric="strange"), FAST).empty
+    assert "nothing registers strange, so it is not compared; name its module with --extension" in caplog.text
+
+
+def test_imports_neither_torch_nor_figures() -> None:
     code = (
         "import sys, stability_gap.analysis.claims, stability_gap.analysis.ranks; "
-        "print(*sorted({'torch', 'statsmodels', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+        "print(*sorted({'torch', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from stability_gap import config
-from stability_gap.experiment.recording import Trajectory
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.recording import Record
+from stability_gap.experiment.seed_blocks import SeedTrainer
 from stability_gap.experiment.settings import AugmentationSettings, CellSettings, EvaluationSettings
 from stability_gap.learners.settings import SlimResNet18Settings
 from stability_gap.tasks.streams import Stream
@@ -38,7 +41,23 @@ def cnn_cell(optimizer: str, **changes: object) -> CellSettings:
 
 
 def with_learning_rate(settings: CellSettings, learning_rate: float) -> CellSettings:
-    return settings.model_copy(update={"training": settings.training.model_copy(update={"learning_rate": learning_rate})})
+    optimizer_settings = settings.optimizer_settings.model_copy(update={"learning_rate": learning_rate})
+    return settings.model_copy(update={"optimizer_settings": optimizer_settings})
+
+
+def rates_of(settings: CellSettings, stream: DeviceStream) -> torch.Tensor:
+    """Learning rates of a cell that follows no other run, (T, 2)."""
+    return SeedTrainer(settings, stream).rates(SEED)
+
+
+def train(settings: CellSettings, stream: DeviceStream, seed: int) -> Record:
+    """One seed by the plain loop."""
+    return SeedTrainer(settings, stream).one(seed)
+
+
+def train_together(settings: CellSettings, stream: DeviceStream, seeds: list[int]) -> dict[int, Record]:
+    """Several seeds as one batched model."""
+    return SeedTrainer(settings, stream).block(seeds)
 
 
 def augmented(test: bool = False) -> dict[str, object]:
@@ -74,7 +93,7 @@ def coloured_images(height: int = 26, width: int = 25, train: int = 30, test: in
     )
 
 
-def assert_same_run(one: Trajectory, other: Trajectory) -> None:
+def assert_same_run(one: Record, other: Record) -> None:
     """Byte for byte."""
     assert one.accuracy.tobytes() == other.accuracy.tobytes()
     assert one.loss.tobytes() == other.loss.tobytes()
@@ -84,9 +103,9 @@ def assert_same_run(one: Trajectory, other: Trajectory) -> None:
         assert column.tobytes() == other.training[name].tobytes(), name
 
 
-def assert_close_runs(one: Trajectory, other: Trajectory, tolerance: float) -> None:
+def assert_close_runs(one: Record, other: Record, tolerance: float) -> None:
     """The same columns with the same values, up to rounding."""
-    assert one.evaluated.tolist() == other.evaluated.tolist()
+    assert one.timeline.evaluated.tolist() == other.timeline.evaluated.tolist()
     assert one.diverged_at == other.diverged_at
     assert list(one.training) == list(other.training)
     for name, column in one.training.items():

@@ -43,12 +43,42 @@ def test_what_cannot_be_is_refused_in_one_line(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"evaluation": {"every": 3}}, "evaluation.every: 3 does not divide iterations (4)"),
-        ({"training": SGD | {"gain": {}}}, "training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta"),
+        (
+            {"optimizer_settings": SGD | {"gain": {}}},
+            "optimizer_settings.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": 0}},
+            "optimizer_settings.learning_rate: should be greater than 0 (is 0).",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": {"kind": "run"}}},
+            "optimizer_settings.learning_rate.optimizer: missing; add this key.",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": {"kind": "run", "optimizer": "x", "gain_powr": 1}}},
+            "optimizer_settings.learning_rate.gain_powr: unknown key. Did you mean 'gain_power'?",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": {"kind": "cosine"}}},
+            "optimizer_settings.learning_rate.kind: no 'cosine'. Known: a number, linear, run.",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": {}}},
+            "optimizer_settings.learning_rate.kind: missing; add this key.",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": {"kind": []}}},
+            "optimizer_settings.learning_rate.kind: no '[]'. Known: a number, linear, run.",
+        ),
+        (
+            {"optimizer_settings": SGD | {"learning_rate": "1e-3"}},
+            "optimizer_settings.learning_rate: '1e-3' is text to YAML 1.1, not a number; write 0.001 or 1.0e-3 with a point.",
+        ),
     ],
 )
 def test_a_cell_written_by_hand_is_checked_too(changes, message):
-    cell = {"iterations": 4, "batch_size": 2, "model": MLP, "benchmark": "b", "optimizer": "o", "training": SGD}
+    cell = {"iterations": 4, "batch_size": 2, "model": MLP, "benchmark": "b", "optimizer": "o", "optimizer_settings": SGD}
     assert validate(CellSettings, cell, "here").iterations == 4
     with pytest.raises(UserError) as error:
         validate(CellSettings, cell | changes, "here")

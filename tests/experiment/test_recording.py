@@ -1,13 +1,16 @@
-"""One row per update (loss, accuracy, entropy, learning rate, gains, norms), and the trajectory that is left of a run."""
+"""One row per update (loss, accuracy, entropy, learning rate, gains, norms), and the record that is left of a run."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from stability_gap.experiment.recording import Recorder, trajectory
-from stability_gap.learners.build import raw_weight
-from stability_gap.learners.gain import GainModulation, entropy
+from stability_gap.experiment.learner import Step
+from stability_gap.experiment.recording import Recorder, record
+from stability_gap.experiment.timeline import Timeline
+from stability_gap.learners.gain import GainModulation, entropy, raw_weight
 
 GAINS, NORMS = ["gain_in", "gain_out"], ["weight_norm_in", "weight_norm_out"]
 COLUMNS = ["loss", "accuracy", "entropy", "learning_rate", *GAINS, *NORMS, "update_norm"]
@@ -20,12 +23,14 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 def recorder_of(trained: dict[str, torch.Tensor], **changes: object) -> Recorder:
-    return Recorder(**({"gained": ["in", "out"], "weights": trained, "parameters": list(trained.values())} | changes))
+    """Of what a recorder looks at in a learner."""
+    parts = {"followed": ["in", "out"], "weights": trained, "parameters": trained, "seeds": ()} | changes
+    return Recorder(SimpleNamespace(**parts, dtype=torch.float32, device="cpu"), updates=3)
 
 
 def row_of(recorder: Recorder, **changes: object) -> dict[str, float]:
     values = {"logits": LOGITS, "labels": LABELS, "loss": torch.tensor(0.7), "learning_rate": 0.01, "gains": []} | changes
-    row = recorder.row(output_entropy=entropy(values["logits"]), **values)
+    row = recorder.row(Step(entropy=entropy(values["logits"]), **values))
     assert row.shape == (len(recorder.names),)
     return dict(zip(recorder.names, row.tolist(), strict=True))
 
@@ -68,7 +73,7 @@ def test_the_update_is_that_since_the_row_before():
 def test_the_update_counts_every_parameter_norms_only_weights_and_gains_only_followed_layers():
     trained = weights()
     scale = torch.zeros(4)  # of a batch norm
-    recorder = recorder_of(trained, gained=["out"], parameters=[*trained.values(), scale])
+    recorder = recorder_of(trained, followed=["out"], parameters=trained | {"scale": scale})
     scale += 1.5
     row = row_of(recorder)
     assert list(row) == [name for name in COLUMNS if name != "gain_in"]
@@ -136,7 +141,7 @@ def test_a_row_of_stacked_seeds_holds_the_row_of_each(with_gain):
             weight += torch.randn(weight.shape, generator=random)
             for seed, trained in enumerate(alone):
                 trained[name].copy_(weight[seed])
-        rows = together.row(logits, labels, loss, entropy(logits), 0.01, gains)
+        rows = together.row(Step(logits, labels, loss, entropy(logits), 0.01, gains))
         assert rows.shape == (len(COLUMNS), 3)
         for seed, recorder in enumerate(recorders):
             own = {"logits": logits[seed], "labels": labels[seed], "loss": loss[seed], "gains": [gain[seed] for gain in gains]}
@@ -146,7 +151,8 @@ def test_a_row_of_stacked_seeds_holds_the_row_of_each(with_gain):
 # --- what is left of a run ------------------------------------------------------------------------------------------
 
 NAMES = ["loss", "gain"]
-SEEN = np.array([1, 2, 2])  # evaluated after updates 2, 4 and 6
+SEEN = np.array([1, 2, 2])
+TIMELINE = Timeline(contexts=2, iterations=3, evaluated=np.array([2, 4, 6]), covered=SEEN)
 
 
 def recorded() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -166,11 +172,11 @@ def slow_divergence(rows: np.ndarray, loss: np.ndarray) -> int | None:
     return None
 
 
-def test_a_trajectory_holds_what_was_recorded():
+def test_a_record_holds_what_was_recorded():
     rows, accuracy, loss = recorded()
-    run = trajectory(NAMES, rows, accuracy, loss, SEEN)
+    run = record(NAMES, rows, accuracy, loss, TIMELINE)
     assert run.diverged_at is None
-    assert run.evaluated.tolist() == [2, 4, 6]
+    assert run.timeline.evaluated.tolist() == [2, 4, 6]
     assert {name: column.tolist() for name, column in run.training.items()} == {
         "loss": rows[:, 0].tolist(),
         "gain": rows[:, 1].tolist(),
@@ -183,7 +189,7 @@ def test_a_trajectory_holds_what_was_recorded():
 def test_tasks_not_seen_yet_are_nan_whatever_was_recorded():
     rows, accuracy, loss = recorded()
     accuracy[0, 1] = loss[0, 1] = 0.9
-    run = trajectory(NAMES, rows, accuracy, loss, SEEN)
+    run = record(NAMES, rows, accuracy, loss, TIMELINE)
     assert run.diverged_at is None
     assert np.isnan(run.accuracy).tolist() == np.isnan(run.loss).tolist() == [[False, True], [False, False], [False, False]]
 
@@ -211,12 +217,12 @@ def test_from_where_anything_is_not_finite_on_everything_is_nan(updates, evaluat
     for place in evaluations:
         loss[place] = bad
     kept = [values.copy() for values in (rows, accuracy, loss)]
-    run = trajectory(NAMES, rows, accuracy, loss, SEEN)
+    run = record(NAMES, rows, accuracy, loss, TIMELINE)
     assert run.diverged_at == slow_divergence(rows, loss) == expected
     for column in run.training.values():
         assert np.isfinite(column).tolist() == [update < expected for update in range(1, 7)]
     for table in (run.accuracy, run.loss):
         assert np.isfinite(table[:, 0]).tolist() == [evaluated < expected for evaluated in (2, 4, 6)]
-        assert np.isnan(table[run.evaluated >= expected]).all()
+        assert np.isnan(table[run.timeline.evaluated >= expected]).all()
     for values, before in zip((rows, accuracy, loss), kept, strict=True):
         np.testing.assert_array_equal(values, before)  # what was recorded is left as it is

@@ -8,8 +8,15 @@ import torch
 from torch import nn
 
 from stability_gap.errors import UserError
-from stability_gap.learners.build import attach_gain, build_model, build_optimizer, gain_layers, raw_weight
-from stability_gap.learners.gain import is_gain_modulated
+from stability_gap.learners.build import (
+    attach_gain,
+    build_model,
+    build_optimizer,
+    followed_weights,
+    gain_layers,
+    step_of,
+)
+from stability_gap.learners.gain import is_gain_modulated, raw_weight
 from stability_gap.learners.mlp import MLP
 from stability_gap.learners.resnet import SlimResNet18
 from stability_gap.learners.settings import (
@@ -40,7 +47,10 @@ def cnn_of(image_shape: tuple[int, ...] = (28, 28, 3)) -> SlimResNet18:
 
 
 def optimizer_of(settings, model: nn.Module) -> torch.optim.Optimizer:
-    return build_optimizer(settings, dict(model.named_parameters()))
+    followed = [] if isinstance(model, nn.Linear) else followed_weights(model, settings.gain)
+    return build_optimizer(
+        settings, dict(model.named_parameters()), followed, torch.full((3, 2), settings.learning_rate, dtype=torch.float64)
+    )
 
 
 def trajectory(settings, gradients: np.ndarray, start: np.ndarray) -> list[np.ndarray]:
@@ -191,7 +201,6 @@ def test_with_gain_everywhere_only_norms_have_the_momentum_of_the_backbone(backb
         (model_of, ngm(0.9), 0.0),  # an MLP has no backbone
         (cnn_of, ngm(None), 0.0),
         (cnn_of, ngm(None, momentum=0.5), 0.5),
-        (cnn_of, SGDSettings(method="sgd", learning_rate=0.02, backbone_momentum=0.9), 0.0),  # nothing has a gain
         (model_of, MSGD, 0.9),
         (cnn_of, MSGD, 0.9),
     ],
@@ -200,6 +209,20 @@ def test_otherwise_all_parameters_have_the_same_momentum(make, settings, momentu
     model = make()
     assert set(momenta(model, settings).values()) == {momentum}
     assert len(optimizer_of(settings, model).param_groups) == 1
+
+
+def test_without_a_gain_the_backbone_of_a_cnn_can_have_a_momentum_of_its_own():
+    """The control that differs from ngm_sgd in the gain alone."""
+    found = momenta(cnn_of(), SGDSettings(method="sgd", learning_rate=0.02, backbone_momentum=0.9))
+    assert {name for name, momentum in found.items() if momentum == 0} == {"output.weight"}
+    assert set(found.values()) == {0.0, 0.9}
+
+
+def test_rates_that_vary_start_with_those_of_the_first_update_head_and_backbone_apart():
+    model, settings = cnn_of(), SGDSettings(method="sgd", learning_rate=0.02, backbone_momentum=0.9)
+    rates = torch.tensor([[0.3, 0.2], [0.1, 0.2]], dtype=torch.float64)
+    optimizer = build_optimizer(settings, dict(model.named_parameters()), followed_weights(model, None), rates)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.3, 0.2]
 
 
 def test_head_and_backbone_move_as_under_two_optimizers():
@@ -325,6 +348,43 @@ def test_an_optimizer_that_needs_a_closure_is_refused(own_file, target):
     with pytest.raises(UserError, match=r"closure.* cannot be used") as error:
         optimizer_of(imported(target), model_of())
     assert str(error.value).startswith(f"optimizer target {target!r}")
+
+
+BROKEN_FILES = {
+    "a syntax error": "def step(:",
+    "an exception": "raise KeyError('lr')",
+    "an exit": "import sys; sys.exit('enough')",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_FILES)
+def test_a_file_that_does_not_import_is_told_of(tmp_path, monkeypatch, what):
+    (tmp_path / "broken_target.py").write_text(BROKEN_FILES[what])
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"^optimizer target 'broken_target:Step': .*must be module:Class"):
+        optimizer_of(imported("broken_target:Step"), model_of())
+
+
+def test_a_step_that_raises_is_told_of():
+    """SparseAdam takes no dense gradients."""
+    settings, model = imported("torch.optim:SparseAdam"), model_of()
+    step = step_of(settings, optimizer_of(settings, model))
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with pytest.raises(UserError, match=r"^optimizer target 'torch\.optim:SparseAdam' raised in its step: .*dense gradients"):
+        step()
+
+
+def test_lack_of_memory_in_a_step_is_no_fault_of_the_optimizer(monkeypatch):
+    settings = imported("torch.optim:RMSprop")
+    optimizer = optimizer_of(settings, model_of())
+
+    def greedy():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(optimizer, "step", greedy)
+    with pytest.raises(torch.OutOfMemoryError):
+        step_of(settings, optimizer)()
 
 
 # --- formulas -------------------------------------------------------------------------------------------------------

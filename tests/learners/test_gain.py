@@ -431,6 +431,87 @@ def test_a_torchvision_model_learns_saves_and_gives_its_gain_back(resnet, chosen
     assert model.state_dict().keys() == resnet.state_dict().keys()
 
 
+# --- what it says and saves -----------------------------------------------------------------------------------------
+
+
+def test_repr_names_layers_numbers_and_the_present_gain(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    assert repr(modulation) == "GainModulation([Conv2d, Linear], eta=0.4, g0=1, gamma=0.9, gain 1)"
+    modulation.gains[0].fill_(10.5)
+    modulation.gains[1].fill_(2.25)
+    assert "gain 2.25 to 10.5)" in repr(modulation)
+    modulation.detach()
+    assert repr(modulation) == "GainModulation([], eta=0.4, g0=1, gamma=0.9, detached)"
+    many = GainModulation([nn.Linear(2, 2) for _ in range(9)], eta=0.1)
+    assert repr(many) == "GainModulation([Linear, Linear, Linear, Linear, Linear, … 9 in all], eta=0.1, g0=1, gamma=0.9, gain 1)"
+
+
+def test_state_dict_carries_gains_and_numbers_to_another_model(cnn):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4, g0=2.0, gamma=0.5)
+    modulation.step(random_logits(0))
+    state = modulation.state_dict()
+    modulation.step(random_logits(1))
+    twin = SmallCNN()
+    other = GainModulation([twin.features[0], twin.fc], eta=0.1)
+    other.load_state_dict(state)
+    assert (other.eta, other.g0, other.gamma) == (0.4, 2.0, 0.5)
+    other.step(random_logits(1))
+    assert all(torch.equal(a, b) for a, b in zip(modulation.gains, other.gains, strict=True))
+    assert other.gains[1] is twin.fc.parametrizations.weight[0].gain
+
+
+def test_a_state_survives_a_file_without_pickled_code(cnn, tmp_path):
+    modulation = GainModulation([cnn.fc], eta=0.4)
+    torch.save(modulation.state_dict(), tmp_path / "gain.pt")
+    modulation.load_state_dict(torch.load(tmp_path / "gain.pt", weights_only=True))
+    assert modulation.gains[0].tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"gains": [torch.ones(3)]}, r"gains of the shapes \[\(3,\)\], these layers need \[\(4,\), \(3,\)\]"),
+        ({"gains": [torch.ones(4), torch.ones(4)]}, "attach to the same layers"),
+        ({"gamma": 1.0}, "gamma must lie in"),
+        ({"eta": float("nan")}, "eta must be finite"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(cnn, change, words):
+    modulation = GainModulation([cnn.features[0], cnn.fc], eta=0.4)
+    before = modulation.state_dict()
+    with pytest.raises(ValueError, match=words):
+        modulation.load_state_dict({**before, "gains": [torch.full((4,), 9.0), torch.full((3,), 9.0)], **change})
+    assert repr(modulation.state_dict()) == repr(before)
+    with pytest.raises(ValueError, match="the state lacks eta, gains"):
+        modulation.load_state_dict({"g0": 1.0, "gamma": 0.9})
+
+
+def test_a_whole_model_is_told_what_to_pass(cnn):
+    with pytest.raises(ValueError, match=r"a whole SmallCNN\. .* are model\.features\[0\], model\.fc \(2 in all\)"):
+        GainModulation(cnn, eta=0.4)
+    with pytest.raises(ValueError, match=r"pass \[model\[1\]\] for the last one alone"):
+        GainModulation(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), eta=0.4)
+    with pytest.raises(ValueError, match=r"layers\[0\] \(SmallCNN\) has layers of its own .* such as its fc"):
+        GainModulation([cnn], eta=0.4)
+    with pytest.raises(ValueError, match=r"not a Linear; pass \[layer\] for one layer"):
+        GainModulation(cnn.fc, eta=0.4)
+    assert isinstance(cnn.fc.weight, nn.Parameter)
+    assert len(GainModulation(nn.ModuleList([cnn.fc]), eta=0.4).gains) == 1
+
+
+def test_the_layers_that_it_names_can_be_passed_as_they_stand(cnn):
+    from stability_gap.learners.gain import weight_layers
+
+    layers = [eval(name, {"model": cnn}) for name in weight_layers(cnn)]
+    assert layers == [cnn.features[0], cnn.fc]
+    GainModulation(layers, eta=0.4)
+
+
+def test_the_layers_of_a_large_model_are_counted(resnet):
+    with pytest.raises(ValueError, match=r"model\.conv1, model\.layer1\[0\]\.conv1, .*, …, model\.fc \(21 in all\)"):
+        GainModulation(resnet, eta=0.4)
+
+
 # --- bad arguments --------------------------------------------------------------------------------------------------
 
 

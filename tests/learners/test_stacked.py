@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stability_gap.learners.build import attach_gain, build_model, raw_weight
+from stability_gap.learners.build import attach_gain, build_model
+from stability_gap.learners.gain import raw_weight
 from stability_gap.learners.settings import GainSettings, MLPSettings, SlimResNet18Settings
 from stability_gap.learners.stacked import StackedModel
 

@@ -1,7 +1,9 @@
 """Synthetic suites, made once."""
 
 import pytest
-from synthetic_results import Suite, make_suite
+from synthetic_results import LOOKS, Suite, make_suite
+
+from stability_gap.presentation.looks import Looks, looks_from
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +15,8 @@ def suite() -> Suite:
 def small() -> Suite:
     """Two tasks of 30 iterations, three seeds: quick to draw."""
     return make_suite({"split_digits": 2}, range(42, 45), 30)
+
+
+@pytest.fixture(scope="session")
+def looks() -> Looks:
+    return looks_from(LOOKS, "ngm_sgd")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stability_gap.analysis.metrics import cell_metrics, gain_metrics
+from stability_gap.analysis.measure import cell_metrics, gain_metrics
+from stability_gap.analysis.runs import BenchmarkRuns
 from stability_gap.analysis.statistics import compare
 from stability_gap.analysis.summary import summarise
 from stability_gap.files import write_csv, write_json, write_parquet
@@ -20,6 +21,17 @@ OPTIMIZERS = {
     "msgd": (0.941, 9.0, 0.85, 9.0),
     "adam": (0.915, 7.0, 0.60, 12.0),
     "ngm_sgd": (0.946, 12.0, 0.14, 14.0),
+}
+
+
+LOOKS = {  # of the published suites
+    "benchmarks": {"split_digits": {"label": "Split digits"}, "split_mnist": {"label": "Split MNIST"}},
+    "optimizers": {
+        "sgd": {"label": "SGD", "colour": "#009E73", "marker": "s"},
+        "msgd": {"label": "MSGD", "colour": "#0072B2", "marker": "^"},
+        "adam": {"label": "Adam", "colour": "#CC79A7", "marker": "D"},
+        "ngm_sgd": {"label": "NGM-SGD", "colour": "#D55E00", "marker": "o"},
+    },
 }
 
 
@@ -65,6 +77,10 @@ class Suite:
     metrics: pd.DataFrame
     summary: pd.DataFrame
     statistics: pd.DataFrame
+
+    def runs(self, benchmark: str) -> BenchmarkRuns:
+        """What figures of one benchmark are drawn from."""
+        return BenchmarkRuns(benchmark, 10, self.evaluations[benchmark], self.training[benchmark])
 
 
 def make_suite(benchmarks: dict[str, int] = BENCHMARKS, seeds: range = SEEDS, length: int = LENGTH) -> Suite:

@@ -1,17 +1,34 @@
 import math
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from stability_gap.analysis.metrics.registry import METRICS as REGISTERED
 from stability_gap.errors import UserError
 from stability_gap.presentation.formats import to_latex, to_markdown
-from stability_gap.presentation.tables import table1, table2
+from stability_gap.presentation.looks import looks_from
+from stability_gap.presentation.tables import metric_table
 
+PUBLISHED = Path(__file__).parents[2] / "paper_figures"
 VALUES = {  # avg_acc, min_acc, wc_acc, avg_sg_first, avg_sg_previous, avg_sg_seen
     "ngm_sgd": (0.947, 0.881, 0.894, 0.04, 0.15, 0.09),
     "sgd": (0.872, 0.85, 0.86, 0.01, 0.05, 0.03),
     "adam": (0.9471, 0.5, 0.6, 0.25, 0.6, 0.4),
 }
+LOOKS = looks_from(
+    {
+        "benchmarks": {"split_digits": {"label": "Split digits"}},
+        "optimizers": {
+            "sgd": {"label": "SGD"},
+            "msgd": {"label": "MSGD"},
+            "adam": {"label": "Adam"},
+            "ngm_sgd": {"label": "NGM-SGD"},
+        },
+    },
+    "ngm_sgd",
+)
 METRICS = ["avg_acc", "min_acc", "wc_acc", "avg_sg_first", "avg_sg_previous", "avg_sg_seen"]
 
 
@@ -27,14 +44,24 @@ def make_summary(values=VALUES, n=10, sd=0.01, diverged=None) -> pd.DataFrame:
     )
 
 
+def table1(summary, statistics, looks=LOOKS, metrics=METRICS):
+    return metric_table("table1", "Accuracy and stability gap", metrics, REGISTERED, summary, statistics, looks)
+
+
+def table2(summary, metrics=("sg_first", "sg_previous", "sg_seen")):
+    return metric_table("table2", "Stability gap at each switch", metrics, REGISTERED, summary, make_statistics(), LOOKS)
+
+
 def make_statistics(p_holm=0.01, n=10, note="") -> pd.DataFrame:
     """Pairs in the alphabet's order; avg_acc of adam against ngm_sgd is not significant."""
     rows = []
     for a, b in [("adam", "ngm_sgd"), ("adam", "sgd"), ("ngm_sgd", "sgd")]:
         for number, metric in enumerate(METRICS):
             p = 0.9 if (a, metric) == ("adam", "avg_acc") else p_holm
-            rows.append(("split_digits", metric, a, b, n, VALUES[a][number] - VALUES[b][number], p, note))
+            difference = VALUES[a][number] - VALUES[b][number]
+            rows.append(("split_digits", metric, a, b, n, difference, p, note, p < 0.05, 0.05))
     columns = ["benchmark", "metric", "optimizer_a", "optimizer_b", "n", "mean_difference", "p_holm", "note"]
+    columns += ["significant", "alpha"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -42,23 +69,19 @@ def test_table1_in_full():
     text = to_markdown(table1(make_summary(), make_statistics()))
     header = "avg-ACC (%) ↑ | min-ACC (%) ↑ | WC-ACC (%) ↑ | avg-SG first ↓ | avg-SG previous ↓ | avg-SG seen ↓ |"
     assert text == (
-        "**Accuracy and stability gap, mean ± standard deviation over seeds.**\n"
+        "**Accuracy and stability gap.**\n"
         "\n"
-        f"| Benchmark | Optimizer | n | {header}\n"
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| Split digits | SGD | 10 | 87.2 ± 1.0† | 85.0 ± 1.0† | 86.0 ± 1.0† | **0.010 ± 0.010**‡ | **0.050 ± "
-        "0.010**‡ | "
+        f"| Benchmark | Optimizer | {header}\n"
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| Split digits | SGD | 87.2 ± 1.0† | 85.0 ± 1.0† | 86.0 ± 1.0† | **0.010 ± 0.010**‡ | **0.050 ± 0.010**‡ | "
         "**0.030 ± 0.010**‡ |\n"
-        "|  | Adam | 10 | **94.7 ± 1.0** | 50.0 ± 1.0† | 60.0 ± 1.0† | 0.250 ± 0.010† | 0.600 ± 0.010† | 0.400 "
-        "± 0.010† |\n"
-        "|  | NGM-SGD | 10 | **94.7 ± 1.0** | **88.1 ± 1.0** | **89.4 ± 1.0** | 0.040 ± 0.010 | 0.150 ± 0.010 | "
-        "0.090 ± 0.010 |\n"
+        "|  | Adam | **94.7 ± 1.0** | 50.0 ± 1.0† | 60.0 ± 1.0† | 0.250 ± 0.010† | 0.600 ± 0.010† | 0.400 ± 0.010† |\n"
+        "|  | NGM-SGD | **94.7 ± 1.0** | **88.1 ± 1.0** | **89.4 ± 1.0** | 0.040 ± 0.010 | 0.150 ± 0.010 | 0.090 ± 0.010 |\n"
         "\n"
-        "Accuracy in percent; stability gap as a fraction, against task 1 (first), the task before (previous) "
-        "or the mean "
-        "of all tasks before (seen). Bold: best mean of the benchmark.\n"
+        "Accuracy in percent; stability gap as the fall below the accuracy at the switch, as a fraction of it, on task 1 "
+        "(first), the task before (previous) or all tasks before (seen, mean). Bold: best mean of the benchmark.\n"
         "\n"
-        "n = 10 seeds. No run diverged.\n"
+        "Mean ± standard deviation over n = 10 seeds. No run diverged.\n"
         "\n"
         "† significantly worse, ‡ significantly better than NGM-SGD: two-sided sign-flip permutation test of the mean "
         "difference, paired by seed, Holm-adjusted within each benchmark and metric, p \\< 0.05.\n"
@@ -80,14 +103,14 @@ def test_table1_is_the_same_for_rows_in_any_order():
 
 def test_table1_shows_diverged_runs():
     text = to_markdown(table1(make_summary(diverged={"adam": 2}), make_statistics()))
-    assert "| Adam (2 diverged) | 10 |" in text
+    assert "| Adam (2 diverged) | " in text
     assert "Diverged runs, counted as chance accuracy and a full gap: Adam on Split digits, 2 of 10." in text
 
 
 def test_table1_of_one_seed_has_no_sd_and_no_marks():
     text = to_markdown(table1(make_summary(n=1, sd=math.nan), make_statistics(math.nan, 1, "n=1: no test")))
-    assert "| Split digits | SGD | 1 | 87.2 | 85.0 | 86.0 | **0.010** | **0.050** | **0.030** |" in text
-    assert "n = 1 seed. No run diverged." in text
+    assert "| Split digits | SGD | 87.2 | 85.0 | 86.0 | **0.010** | **0.050** | **0.030** |" in text
+    assert "over n = 1 seed. No run diverged." in text
     assert "Too few seeds for marks: Split digits: n=1: no test." in text
 
 
@@ -108,7 +131,7 @@ def test_table1_without_the_baseline_marks_nothing():
 def test_table1_of_one_optimizer_alone():
     statistics = make_statistics().iloc[:0]
     text = to_markdown(table1(make_summary({"ngm_sgd": VALUES["ngm_sgd"]}), statistics))
-    assert "| Split digits | NGM-SGD | 10 | **94.7 ± 1.0** |" in text
+    assert "| Split digits | NGM-SGD | **94.7 ± 1.0** |" in text
 
 
 def test_table1_shows_undefined_values_and_missing_metrics():
@@ -143,25 +166,82 @@ def test_table2_in_full():
     ]
     table = table2(pd.DataFrame(rows, columns=columns))
     assert to_markdown(table) == (
-        "**Stability gap at each switch, mean ± standard deviation over seeds.**\n"
+        "**Stability gap at each switch.**\n"
         "\n"
-        "| Benchmark | Reference | k | MSGD | NGM-SGD |\n"
+        "| Benchmark | Metric | k | MSGD | NGM-SGD |\n"
         "| --- | --- | --- | ---: | ---: |\n"
-        "| Split digits | first | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
+        "| Split digits | SG first ↓ | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
         "|  |  | 3 | 0.800 ± 0.010 | **0.050 ± 0.010** |\n"
-        "| Split digits | previous | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
+        "| Split digits | SG previous ↓ | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
         "|  |  | 3 | 0.800 ± 0.010 | **0.050 ± 0.010** |\n"
-        "| Split digits | seen | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
+        "| Split digits | SG seen ↓ | 2 | 0.700 ± 0.010 | **−0.050 ± 0.010** |\n"
         "|  |  | 3 | – | **0.050 ± 0.010** |\n"
         "\n"
-        "Stability gap at the switch to task k: the fall of accuracy below its value at the switch, as a "
-        "fraction of that "
-        "value. Reference: first: task 1; previous: task k−1; seen: mean of tasks \\< k. Bold: smallest mean of "
-        "the row.\n"
+        "Stability gap as the fall below the accuracy at the switch, as a fraction of it, on task 1 (first), the task before "
+        "(previous) or all tasks before (seen, mean). Bold: best mean of the row.\n"
         "\n"
-        "n = 10 seeds. No run diverged.\n"
+        "Mean ± standard deviation over n = 10 seeds. No run diverged.\n"
     )
     assert len(table.numbers) == 11
+    assert list(table.numbers.columns) == ["benchmark", "metric", "switch", "optimizer", "n", "mean", "sd", "diverged"]
+
+
+def test_a_metric_of_contexts_without_a_direction_has_no_bold():
+    columns = ["benchmark", "optimizer", "metric", "context", "n", "mean", "sd", "diverged"]
+    rows = [("b", name, "mean_gain", k, 10, 1.0 + k, 0.1, 0) for name in ("a", "ngm_sgd") for k in (1, 2)]
+    text = to_markdown(table2(pd.DataFrame(rows, columns=columns), ["mean_gain"]))
+    assert "| Benchmark | Metric | context | NGM-SGD | a |" in text
+    assert "**" not in text.split("\n", 1)[1]
+
+
+def test_another_reference_is_marked_against():
+    looks = looks_from({}, "sgd")
+    numbers = table1(make_summary(), make_statistics(), looks).numbers
+    marks = numbers.set_index(["optimizer", "metric"])["mark"]
+    assert marks["ngm_sgd", "avg_acc"] == "better"
+    assert marks["adam", "avg_sg_first"] == "worse"
+    assert set(marks["sgd"]) == {""}
+    assert "significantly better than sgd" in to_markdown(table1(make_summary(), make_statistics(), looks))
+
+
+def test_significance_is_read_not_judged_here():
+    statistics = make_statistics().assign(significant=False, alpha=0.01)
+    text = to_markdown(table1(make_summary(), statistics))
+    assert "†" not in text.split("† significantly")[0]
+    assert "p \\< 0.01." in text
+
+
+def test_n_has_a_column_where_it_differs():
+    summary = make_summary()
+    summary.loc[summary["optimizer"] == "adam", "n"] = 8
+    text = to_markdown(table1(summary, make_statistics()))
+    assert "| Benchmark | Optimizer | n | avg-ACC" in text
+    assert "|  | Adam | 8 | " in text
+    assert "over n = 8 to 10 seeds" in text
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        (["avg_ac"], "tables.table1.metrics: no metric 'avg_ac'. Known: avg_acc, "),
+        (["avg_acc", "sg_first"], "avg_acc is per stream, sg_first is per switch; a table holds metrics of one kind"),
+    ],
+)
+def test_metrics_that_make_no_table_are_told(metrics, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        table1(make_summary(), make_statistics(), metrics=metrics)
+
+
+@pytest.mark.parametrize("suite_name", ["digits", "mnist"])
+def test_numbers_of_the_published_tables_are_those_of_summary_and_statistics(suite_name):
+    """Table 1 of a published suite holds summary.csv and the marks of statistics.csv, unrounded."""
+    folder = PUBLISHED / suite_name
+    statistics = pd.read_csv(folder / "statistics.csv")
+    statistics = statistics.assign(significant=statistics["p_holm"] < 0.05, alpha=0.05)
+    keys = ["benchmark", "optimizer", "metric"]
+    ours = table1(pd.read_csv(folder / "summary.csv"), statistics).numbers.sort_values(keys, ignore_index=True)
+    published = pd.read_csv(folder / "tables" / "table1.csv").fillna({"mark": ""}).sort_values(keys, ignore_index=True)
+    pd.testing.assert_frame_equal(ours, published, check_exact=True, check_dtype=False)
 
 
 def test_tables_of_a_whole_suite(suite):

@@ -6,8 +6,10 @@ import io
 import pickle
 import struct
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -100,13 +102,48 @@ def made_cifar100(monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, dict[str, b
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every download fails as without a network."""
+    """Nobody answers where torchvision's tables say that files can be had."""
+    from torchvision import datasets
 
-    def fail(url: str, *_: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr("torchvision.datasets.utils.download_url", fail)
+    closed = "http://127.0.0.1:9"  # the discard port: refused at once
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{closed}/first/", f"{closed}/second/"])
+    monkeypatch.setattr(datasets.CIFAR100, "url", f"{closed}/cifar-100-python.tar.gz")
     monkeypatch.setattr(official_files, "PAUSE", 0)
+
+
+@pytest.fixture
+def mirrors(
+    made_mnist: tuple[dict[str, np.ndarray], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[list[str], list[Callable[[bytes], bytes | int]]]]:
+    """Two mirrors of the tiny MNIST on this machine: what they were asked for, and how they answer, one answer after another.
+
+    An answer makes bytes, or the status of an error, of the file asked for; where none is left, it is the file itself.
+    """
+    from torchvision import datasets
+
+    asked: list[str] = []
+    answers: list[Callable[[bytes], bytes | int]] = []
+
+    class Mirror(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            content = made_mnist[1][Path(self.path).name]
+            answer = answers.pop(0)(content) if answers else content
+            self.send_response(answer if isinstance(answer, int) else 200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(b"" if isinstance(answer, int) else answer)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{address}/first/", f"{address}/second/"])
+        yield asked, answers
+        server.shutdown()
 
 
 @pytest.fixture

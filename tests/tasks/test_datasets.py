@@ -5,7 +5,7 @@ import pytest
 
 from stability_gap.errors import UserError
 from stability_gap.files import digest
-from stability_gap.tasks.datasets import download, load
+from stability_gap.tasks.datasets import load
 from stability_gap.tasks.settings import DigitsSettings, NpzSettings
 
 DIGITS = DigitsSettings(source="sklearn_digits")
@@ -61,7 +61,6 @@ def test_own_file_under_other_names(arrays, tmp_path):
              x_test=arrays["test_images"], y_test=arrays["test_labels"], unused=np.array([{}]))  # fmt: skip
     settings = own(train_images="x", train_labels="y", test_images="x_test", test_labels="y_test")
     dataset = load(settings, tmp_path, download=True)
-    download(settings, tmp_path)  # nothing to fetch
     assert np.array_equal(dataset.train_images, arrays["train_images"])
     assert dataset.train_labels.dtype == np.int64
     assert dataset.mean.tolist() == [127.5]

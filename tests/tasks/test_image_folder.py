@@ -14,7 +14,7 @@ from stability_gap.errors import UserError
 from stability_gap.files import digest, read_json
 from stability_gap.settings import validate
 from stability_gap.tasks import dataset_file
-from stability_gap.tasks.datasets import download, load
+from stability_gap.tasks.datasets import load
 from stability_gap.tasks.prepare import prepare_dataset, prepare_stream
 from stability_gap.tasks.settings import DatasetSettings, ImageFolderSettings, SplitStream
 
@@ -55,7 +55,6 @@ def expected(pixels, labels, numbers):
 
 def test_the_first_images_train_and_the_next_test(pixels, tmp_path):
     dataset = load(folder(), tmp_path, download=True)
-    download(folder(), tmp_path)  # nothing to fetch
     order = ["owl", "fox", "elk", "ant"]  # of first appearance, not of the alphabet
     assert np.array_equal(dataset.train_images, expected(pixels, order, [0, 1, 2]))
     assert np.array_equal(dataset.test_images, expected(pixels, order, [3, 4]))
@@ -231,3 +230,47 @@ def test_real_images(shared_data):
     for images, position, name in ((dataset.train_images, 0, rows[0][0]), (dataset.test_images, -1, last[5])):
         with Image.open(root / "images" / name) as image:
             assert np.array_equal(images[position], np.asarray(image.convert("RGB")))
+
+
+def test_a_filename_longer_than_any_file_system_has_is_missing(pixels, tmp_path):
+    with (tmp_path / "own/train.csv").open("a") as rows:
+        rows.write(f"{'x' * 300}.png,fig\nshort.png,fig\n")
+    with pytest.raises(UserError, match=r"folder: x{300}\.png and 1 more listed images are not in .*own/images"):
+        load(folder(classes=3, class_order=["owl", "fox", "fig"], train_per_class=1, test_per_class=1), tmp_path, download=True)
+
+
+@pytest.mark.parametrize("key", ["folder", "splits"])
+def test_a_path_longer_than_any_file_system_has_is_missing(pixels, tmp_path, key):
+    path = "x" * 300
+    with pytest.raises(UserError, match=rf"{key}: .*is not in|{key}: .*are not in"):
+        load(folder(**{key: [path] if key == "splits" else path}), tmp_path, download=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(20), b"BM" + bytes(60), b"II*\0" + bytes(40)])
+def test_an_image_that_cannot_be_read_is_named(pixels, tmp_path, content):
+    (tmp_path / "own/images/owl0.png").write_bytes(content)
+    with pytest.raises(UserError, match=r"owl0\.png (cannot be read as an image|is \d+×\d+ pixels)"):
+        load(folder(), tmp_path, download=True)
+
+
+def test_an_image_of_any_flipped_bit_is_read_or_named(pixels, tmp_path):
+    path = tmp_path / "own/images/owl0.png"
+    content, told = path.read_bytes(), []
+    for bit in range(0, 8 * len(content), 11):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            load(folder(), tmp_path, download=True)
+        except UserError as error:
+            told.append(str(error))
+    assert len(told) > 10
+    assert all("owl0.png" in message for message in told)
+
+
+def test_a_single_label_is_refused(pixels, tmp_path):
+    for split in LABELS:
+        text = (tmp_path / split).read_text()
+        (tmp_path / split).write_text(re.sub(r",(owl|fox|elk|ant)\n", ",thing\n", text))
+    with pytest.raises(UserError, match="lists one label, thing, only; at least two classes are needed"):
+        load(folder(), tmp_path, download=True)

@@ -1,8 +1,6 @@
 """Official files: md5 before reading, missing and damaged files, downloads."""
 
 import shutil
-from http.client import IncompleteRead
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from stability_gap.errors import UserError
 from stability_gap.files import digest
 from stability_gap.tasks import official_files
-from stability_gap.tasks.datasets import download, load
+from stability_gap.tasks.datasets import load
 from stability_gap.tasks.settings import TorchvisionSettings
 
 MNIST = TorchvisionSettings(source="torchvision", name="MNIST", mean=[0.1307], std=[0.3081])
@@ -75,83 +73,74 @@ def test_missing_files_are_named(mnist_root):
 
 @pytest.mark.usefixtures("made_mnist", "no_network")
 def test_neither_files_nor_network(tmp_path):
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz is not in data_root .*no network.*Set data_root"):
+    with pytest.raises(UserError) as caught:
         load(MNIST, tmp_path / "data", download=True)
-    assert not list((tmp_path / "data").rglob("*.gz"))
-    assert not list((tmp_path / "data").glob(".download-*"))
+    told = str(caught.value)
+    assert told.startswith(f"MNIST: MNIST/raw/train-images-idx3-ubyte.gz is not in data_root ({tmp_path / 'data'}) and cannot be")
+    assert told.count("http://127.0.0.1:9/") == 2  # every mirror once, though each was tried twice
+    assert "refused" in told
+    assert told.endswith("Set data_root in the configuration to a folder that has it, or connect to the network and run again.")
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
 
 
-def test_data_root_that_cannot_be_made(made_mnist, tmp_path):
+def test_data_root_that_cannot_be_made(made_mnist, mirrors, tmp_path, monkeypatch):
+    monkeypatch.setattr(official_files, "PAUSE", 0)
     (tmp_path / "data").write_text("a file in the way")
     with pytest.raises(UserError, match=r"MNIST/raw/train-images-idx3-ubyte.gz is not in data_root"):
         load(MNIST, tmp_path / "data", download=True)
 
 
-def test_only_missing_files_are_downloaded(made_mnist, mnist_root, monkeypatch):
-    asked = []
-
-    def fetch(url: str, folder: str, name: str, md5: str) -> None:
-        asked.append(url)
-        if "ossci" in url:
-            raise RuntimeError("File not found or corrupted.")
-        (Path(folder) / name).write_bytes(made_mnist[1][name])
-
-    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
-    (mnist_root / "MNIST/raw/t10k-labels-idx1-ubyte.gz").unlink()
-    download(MNIST, mnist_root)
-    assert [url.rsplit("/")[-1] for url in asked] == ["t10k-labels-idx1-ubyte.gz"] * 2  # the first mirror failed
-    assert load(MNIST, mnist_root, download=False).official
-    assert not list(mnist_root.glob(".download-*"))
-
-
-def test_a_failure_that_passes_is_tried_again_after_a_pause(made_mnist, mnist_root, monkeypatch):
+@pytest.fixture
+def lacking(mnist_root):
+    """A file that data_root lacks."""
     (path,) = (mnist_root / "MNIST/raw").glob("t10k-labels*")
     path.unlink()
-    happened = []
-
-    def fetch(url: str, folder: str, name: str, md5: str) -> None:
-        happened.append(url.split("/")[2])
-        if len(happened) < 4:
-            raise IncompleteRead(b"")
-        (Path(folder) / name).write_bytes(made_mnist[1][name])
-
-    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
-    monkeypatch.setattr(official_files.time, "sleep", lambda seconds: happened.append(seconds))
-    download(MNIST, mnist_root)
-    mirrors = ["ossci-datasets.s3.amazonaws.com", "yann.lecun.com"]
-    assert happened == [*mirrors, official_files.PAUSE, mirrors[0]]
-    assert path.read_bytes() == made_mnist[1][path.name]
+    return path
 
 
-@pytest.mark.usefixtures("made_mnist", "no_network")
-def test_every_mirror_is_named_once_when_all_fail_for_good(tmp_path):
-    with pytest.raises(UserError) as caught:
-        download(MNIST, tmp_path)
-    assert str(caught.value).count("no network") == 2
-    assert "ossci" in str(caught.value)
-    assert "lecun" in str(caught.value)
+def test_only_missing_files_are_downloaded(made_mnist, mnist_root, lacking, mirrors):
+    asked, answers = mirrors
+    before = snapshot(mnist_root)
+    answers.append(lambda content: 404)  # the first mirror fails
+    assert load(MNIST, mnist_root, download=True).official
+    assert asked == [f"/first/{lacking.name}", f"/second/{lacking.name}"]
+    assert lacking.read_bytes() == made_mnist[1][lacking.name]
+    after = snapshot(mnist_root)
+    assert set(after) == set(before) | {lacking}
+    assert [path for path in before if after[path] != before[path] and path.is_file()] == []
 
 
-def test_two_downloads_at_once_leave_one_whole_file(made_mnist, mnist_root, monkeypatch):
-    (path,) = (mnist_root / "MNIST/raw").glob("t10k-labels*")
-    path.unlink()
+def test_a_file_of_the_wrong_md5_is_not_kept_and_the_next_mirror_is_tried(made_mnist, mnist_root, lacking, mirrors):
+    asked, answers = mirrors
+    answers.append(lambda content: bytes([content[0] ^ 1]) + content[1:])
+    load(MNIST, mnist_root, download=True)
+    assert len(asked) == 2
+    assert lacking.read_bytes() == made_mnist[1][lacking.name]
+
+
+def test_a_failure_that_passes_is_tried_again_after_a_pause(made_mnist, mnist_root, lacking, mirrors, monkeypatch):
+    asked, answers = mirrors
+    answers += [lambda content: 503, lambda content: content[:10]]  # the second breaks off
+    monkeypatch.setattr(official_files.time, "sleep", asked.append)
+    load(MNIST, mnist_root, download=True)
+    assert asked == [f"/first/{lacking.name}", f"/second/{lacking.name}", official_files.PAUSE, f"/first/{lacking.name}"]
+    assert lacking.read_bytes() == made_mnist[1][lacking.name]
+
+
+def test_two_downloads_at_once_leave_one_whole_file(made_mnist, mnist_root, lacking, mirrors):
+    asked, answers = mirrors
     before = set(mnist_root.rglob("*"))
-    depth = 0
 
-    def fetch(url: str, folder: str, name: str, md5: str) -> None:
-        nonlocal depth
-        depth += 1
-        (Path(folder) / name).write_bytes(made_mnist[1][name][:10])
-        if depth == 1:  # while this download is half done, another process makes the same from start to end
-            download(MNIST, mnist_root)
-            assert path.read_bytes() == made_mnist[1][name]
-        (Path(folder) / name).write_bytes(made_mnist[1][name])
+    def another_from_start_to_end(content: bytes) -> bytes:
+        load(MNIST, mnist_root, download=True)
+        assert lacking.read_bytes() == content
+        return content
 
-    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
-    download(MNIST, mnist_root)
-    assert depth == 2
-    assert path.read_bytes() == made_mnist[1][path.name]
-    assert set(mnist_root.rglob("*")) == before | {path}
+    answers.append(another_from_start_to_end)
+    load(MNIST, mnist_root, download=True)
+    assert len(asked) == 2
+    assert lacking.read_bytes() == made_mnist[1][lacking.name]
+    assert set(mnist_root.rglob("*")) == before | {lacking}
 
 
 @pytest.mark.parametrize("layout", ["unpacked", "archive", "archive beside an incomplete folder"])
@@ -222,7 +211,6 @@ def save_npz(dataset_maker, tmp_path):
 def test_npz_serves_without_a_download_and_is_not_official(save_npz, tmp_path):
     made = save_npz()
     before = snapshot(tmp_path)
-    download(EITHER, tmp_path)
     dataset = load(EITHER, tmp_path, download=True)
     assert snapshot(tmp_path) == before
     assert np.array_equal(dataset.train_images, made.train_images)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from stability_gap.errors import UserError
-from stability_gap.files import digest, read_json, read_npz, write_npz
+from stability_gap.files import digest, read_json, write_npz
 from stability_gap.tasks import dataset_file, stream_file
+from stability_gap.tasks.arrays import read_arrays
 from stability_gap.tasks.prepare import prepare_dataset, prepare_stream
 from stability_gap.tasks.settings import (
     DigitsSettings,
@@ -83,8 +84,8 @@ def test_superclasses_survive_the_file(dataset_maker, tmp_path):
         std=[0.5],
     )
     prepare_dataset("own", settings, tmp_path, tmp_path / "own")
-    read, name, _ = dataset_file.read(tmp_path / "own")
-    assert name == "own"
+    read, facts = dataset_file.read(tmp_path / "own")
+    assert facts.dataset == "own"
     assert read.coarse_names == ("apes", "bees", "cats", "dogs")
     assert read.official is False
     assert read.files == {"own.npz": digest(tmp_path / "own.npz")}
@@ -113,7 +114,7 @@ def test_errors_name_data_set_and_benchmark(digits, tmp_path):
 
 
 def test_damaged_data_set_file(digits, tmp_path):
-    arrays = read_npz(digits / "data.npz")
+    arrays = read_arrays(digits / "data.npz")
     write_npz(digits / "data.npz", {name: array for name, array in arrays.items() if name != "mean"})
     with pytest.raises(UserError, match=r"data.npz lacks the array\(s\) mean; delete it"):
         prepare_stream("split_digits", STREAMS[0], digits, tmp_path / "stream")

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from stability_gap.errors import UserError
-from stability_gap.files import digest, read_json, read_npz, write_json, write_npz
+from stability_gap.files import digest, read_json, write_json, write_npz
 from stability_gap.tasks import stream_file
+from stability_gap.tasks.arrays import read_arrays
+from stability_gap.tasks.facts import StreamFacts, read_facts
 from stability_gap.tasks.settings import SplitStream
 from stability_gap.tasks.streams import build
 
@@ -33,7 +35,7 @@ def test_written_and_read(stream, folder):
 
 
 def test_the_contract(folder):
-    arrays = read_npz(folder / "stream.npz")
+    arrays = read_arrays(folder / "stream.npz")
     assert {name: str(array.dtype) for name, array in arrays.items()} == {
         "train_images": "uint8",
         "train_labels": "int64",
@@ -49,6 +51,7 @@ def test_the_contract(folder):
         "dataset": "made",
         "tasks": 2,
         "classes": 4,
+        "incremental": "class",
         "settings": {"kind": "split", "classes_per_task": 2},
         "official": False,
         "digest": digest(folder / "stream.npz"),
@@ -72,13 +75,13 @@ def test_the_contract(folder):
     ],
 )
 def test_bad_arrays_are_named(folder, changes, words):
-    write_npz(folder / "stream.npz", read_npz(folder / "stream.npz") | changes)
+    write_npz(folder / "stream.npz", read_arrays(folder / "stream.npz") | changes)
     with pytest.raises(UserError, match=rf"stream\.npz.*{words}"):
         stream_file.read(folder)
 
 
 def test_missing_array_and_object_array(folder):
-    arrays = read_npz(folder / "stream.npz")
+    arrays = read_arrays(folder / "stream.npz")
     with (folder / "stream.npz").open("wb") as handle:
         np.savez(handle, **(arrays | {"mean": np.array([{}])}))
     with pytest.raises(UserError, match=r"array 'mean' cannot be read .*Python objects are refused"):
@@ -97,5 +100,44 @@ def test_cut_off_missing_and_incomplete_files(folder):
     with pytest.raises(UserError, match=r"stream.npz does not exist"):
         stream_file.read(folder)
     write_json(folder / "stream.json", {"tasks": 2})
-    with pytest.raises(UserError, match=r"stream.json lacks classes, digest"):
+    with pytest.raises(UserError, match=r"stream.json: classes: missing; add this key.\n.*stream.json: official: missing"):
+        stream_file.read(folder)
+
+
+def test_a_stream_from_elsewhere_need_not_say_what_its_tasks_bring(folder):
+    facts = {
+        key: value
+        for key, value in read_json(folder / "stream.json").items()
+        if key in ("tasks", "classes", "official", "digest")
+    }
+    write_json(folder / "stream.json", facts)
+    assert stream_file.read(folder).tasks == 2
+    assert read_facts(folder / "stream.json", StreamFacts).incremental is None
+
+
+BAD = [None, -1, 0, 1, 2.5, "2", True, [], {}, 10**30]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (key, value)
+        for key in ("tasks", "classes", "official", "digest", "incremental")
+        for value in BAD
+        if (key, value) != ("incremental", None) and not (key == "official" and value is True)
+    ],
+)
+def test_a_fact_of_the_wrong_kind_is_named(folder, key, value):
+    facts = read_json(folder / "stream.json")
+    write_json(folder / "stream.json", facts | {key: value})
+    with pytest.raises(UserError) as error:
+        stream_file.read(folder)
+    assert str(folder) in str(error.value)
+    assert key in str(error.value) or "stream.npz" in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["null", "5", '"text"', "[1]", "true", "[" * 5000])
+def test_facts_that_are_no_object_are_refused(folder, content):
+    (folder / "stream.json").write_text(content)
+    with pytest.raises(UserError, match=r"stream\.json (holds no JSON object|is not valid JSON)"):
         stream_file.read(folder)

@@ -15,6 +15,22 @@ def test_the_discriminator_chooses_the_model():
 
 
 @pytest.mark.parametrize(
+    ("settings", "incremental"),
+    [
+        ({"kind": "split", "classes_per_task": 2}, "class"),
+        ({"kind": "rotated", "angles": [0]}, "domain"),
+        ({"kind": "permuted", "permutations": 2}, "domain"),
+        ({"kind": "superclass"}, "domain"),
+        ({"kind": "cumulative_superclasses", "superclasses": [1]}, "class"),
+    ],
+)
+def test_a_kind_of_stream_says_what_its_tasks_bring(settings, incremental):
+    stream = TypeAdapter(StreamSettings).validate_python(settings)
+    assert stream.incremental == incremental
+    assert "incremental" not in stream.model_dump()
+
+
+@pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"kind": "split", "classes_per_task": 0}, "greater than or equal to 1"),

@@ -16,6 +16,8 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "reference", "envs", "src")
 
+FULL = ("--printshellcmds",)  # all that snakemake says, in place of one line per cell
+
 # A cell of the smoke suite in as few jobs as show a matter: 2 optimizers, 3 seeds in 2 blocks -> 4 training jobs.
 TINY = {"benchmarks": ["split_digits_smoke"], "optimizers": ["sgd", "ngm_sgd"], "seeds": [42, 43, 44]}
 
@@ -71,7 +73,7 @@ class Workflow:
 
     def plan(self, *arguments: str) -> list[Job]:
         """The jobs that snakemake would run now."""
-        return jobs_in(self.make("--dry-run", *arguments))
+        return jobs_in(self.make("--dry-run", *FULL, *arguments))
 
     def configure(self, change: Any) -> None:
         """Apply `change` to the parsed config.yaml and write it back."""
@@ -113,7 +115,7 @@ def new_tiny(folder: Path) -> Workflow:
 
 
 def jobs_in(output: str) -> list[Job]:
-    """The jobs that snakemake's output describes, but for the target rule `all`."""
+    """The jobs that snakemake's output, shown in full, describes, but for the target rule `all`."""
     jobs = []
     for block in re.split(r"\n(?=\[\w{3} \w{3} )", output):
         if match := re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE):

@@ -43,11 +43,38 @@ BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
         lambda values: values["benchmarks"]["split_digits_smoke"].update(like="split_digit"),
         "config.yaml: benchmarks.split_digits_smoke.like: no block 'split_digit'. Did you mean 'split_digits'?",
     ),
+    "results among the sources": (
+        lambda values: values.update(results="workflow/rules"),
+        "config.yaml: results: workflow/rules is a folder of the project itself; name another, such as results.",
+    ),
+    "suite with the name of a shared folder": (
+        lambda values: values["suites"].update(streams=values["suites"]["smoke"]),
+        "config.yaml: suites.streams: results/streams holds what all suites share; choose another id.",
+    ),
     "results below a file": (
         lambda values: values.update(results="Snakefile/results"),
         "config.yaml: results: cannot write to Snakefile/results: Snakefile is no folder",
     ),
 }
+
+
+BAD_FILES: dict[str, tuple[bytes, str]] = {
+    "another encoding": ("# Größe\n".encode("latin-1"), "error: config.yaml is no UTF-8 text (invalid start byte at byte "),
+    "nested without end": (b"mine: " + b"[" * 500 + b"]" * 500, "more than 50 blocks within one another; flatten them."),
+    "a number of 5,000 digits": (b"threads: " + b"1" * 5000, "error: config.yaml: line "),
+    "a value of 5,000 digits": (b"mine: " + b"1" * 5000, "error: config.yaml holds a value that cannot be read: "),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_a_file_that_snakemake_itself_fails_on_is_refused(fresh: Workflow, fault: str) -> None:
+    content, message = BAD_FILES[fault]
+    path = fresh.folder / "config.yaml"
+    path.write_bytes(path.read_bytes() + content)
+    refused = fresh.snakemake("--dry-run")
+    assert refused.returncode != 0
+    assert only_error(refused.stdout).startswith("error: config.yaml")
+    assert message in only_error(refused.stdout)
 
 
 @pytest.mark.parametrize("fault", BAD_CONFIGURATIONS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_workflow import Workflow, counts, files_below, jobs_in, new_tiny
+from real_workflow import FULL, Workflow, counts, files_below, jobs_in, new_tiny
 
 PATIENCE = 1200  # seconds until a test gives up waiting; a busy machine can take minutes
 
@@ -54,7 +54,7 @@ def test_a_killed_run_goes_on_where_it_was(clean: dict[str, str], tmp_path: Path
     assert "--unlock" in refused.stdout
     assert "Traceback" not in refused.stdout
     flow.make("--unlock")
-    again = flow.make("--cores", "all")
+    again = flow.make("--cores", "all", *FULL)
 
     trained = {(job["benchmark"], job["optimizer"], job["seeds"]) for job in jobs_in(again) if job.rule == "train"}
     # A job can end between the last line that snakemake wrote and the kill, so fewer than all others may be left to train.
@@ -70,7 +70,7 @@ def kill_in_training(flow: Workflow, output: Path) -> set[tuple[str, str, str]]:
     """Start the workflow, SIGKILL it and all its jobs while one trains and another has finished; the finished ones."""
     with output.open("w") as handle:
         started = subprocess.Popen(
-            ["snakemake", "--cores", "all"],
+            ["snakemake", "--cores", "all", *FULL],
             cwd=flow.folder,
             env=flow.environment,
             stdout=handle,

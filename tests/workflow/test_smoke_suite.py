@@ -21,13 +21,15 @@ RUNS = [f"{benchmark}/{optimizer}/{block}" for benchmark, optimizer in CELLS for
 
 FIGURES = [f"{kind}_{benchmark}" for kind in ("curves", "zoom") for benchmark in BENCHMARKS] + ["gain_per_task", "tradeoff"]
 TABLES = ["table1", "table2", "paper_comparison"]
-DELIVERABLES = ["metrics.parquet", "summary.csv", "paper_metrics.csv", "statistics.csv", "ranks.csv", "claims.csv"]
+DELIVERABLES = ["metrics.parquet", "summary.csv", "paper_metrics.csv", "statistics.csv", "ranks.csv", "claims.csv", "report.html"]
+DELIVERABLES += ["agreement.csv", "agreement_per_seed.csv"]
 DELIVERABLES += [f"figures/{figure}.{suffix}" for figure in FIGURES for suffix in ("svg", "pdf", "png")]
-DELIVERABLES += [f"tables/{table}.{suffix}" for table in TABLES for suffix in ("csv", "md", "tex")]
+DELIVERABLES += [f"tables/{table}.{suffix}" for table in TABLES for suffix in ("csv", "md", "tex", "html")]
 
 # What follows from new runs of all benchmarks, and from new runs of one.
-AFTER_TRAINING = {"metrics": 1, "statistics": 1, "tables": 1, "curves": 2, "zoom": 2, "gain_per_task": 1, "tradeoff": 1}
-AFTER_ONE = AFTER_TRAINING | {"curves": 1, "zoom": 1}
+AFTER_TRAINING = dict.fromkeys(["metrics", "statistics", "agreement", "tables", "report"], 1)
+AFTER_TRAINING |= {"figure_of_benchmark": 4, "figure_of_suite": 2}
+AFTER_ONE = AFTER_TRAINING | {"figure_of_benchmark": 2}
 
 
 # What is made
@@ -44,18 +46,39 @@ def test_every_deliverable_is_made_and_nothing_else(smoke: Workflow) -> None:
 def test_the_last_words_say_what_was_made(smoke_run: tuple[Workflow, str]) -> None:
     line = next(line for line in smoke_run[1].splitlines() if line.startswith("Suite "))
     assert line == (
-        "Suite smoke: 24 runs (8 cells, 3 seeds). Main table: results/smoke/tables/table1.md,"
-        " figures: results/smoke/figures/, verdicts: results/smoke/claims.csv."
+        "Suite smoke: 24 runs (8 cells, 3 seeds). All of it on one page: results/smoke/report.html."
+        " Main table: results/smoke/tables/table1.md, verdicts: results/smoke/claims.csv."
     )
     for path in re.findall(r"results/[\w./]+\w", line):
         assert (smoke_run[0].folder / path).exists()
+
+
+def test_a_line_tells_of_every_cell_with_share_and_time_left(smoke_run: tuple[Workflow, str]) -> None:
+    lines = smoke_run[1].splitlines()
+    told = [re.match(r" *(\d+) %  (.+) in [\d.]+ (s|min|h \d+ min); (about .+ left|time left: .+|done)$", line) for line in lines]
+    of_cells = [each[2] for each in told if each and each[2].endswith(": 3 runs")]
+    assert sorted(of_cells) == [f"{benchmark} {optimizer}: 3 runs" for benchmark, optimizer in CELLS]
+    shares = [int(each[1]) for each in told if each]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+    assert len(lines) <= len(CELLS) + 25  # 18 lines, and some more where a slow machine leaves long silences
+    assert max(map(len, lines)) <= 180
+    assert any(line.startswith("To do for suite smoke: 8 cells to train (24 runs), 26 jobs in all; ") for line in lines)
+
+
+def test_a_dry_run_says_how_much_there_is_to_do_and_how_long_it_takes(finished: Workflow) -> None:
+    finished.configure(lambda values: values["optimizers"]["ngm_sgd"].update(learning_rate=0.02))
+    told = finished.make("--dry-run", "--cores", "2")
+    assert "3  train (6 runs): " in told
+    assert re.search(r"^About \d+.* on 2 cores, as former runs took \(2 cells scaled by work\)\.$", told, re.MULTILINE)
+    assert len(told.splitlines()) < 20
 
 
 def test_every_job_leaves_its_log_and_its_benchmark(smoke: Workflow) -> None:
     jobs = [f"logs/data/{name}" for name in ("digits",)]
     jobs += [f"logs/streams/{benchmark}" for benchmark in BENCHMARKS]
     jobs += [f"logs/train/{run}" for run in RUNS]
-    jobs += [f"smoke/logs/{name}" for name in ("metrics", "statistics", "tables", *FIGURES)]
+    jobs += [f"smoke/logs/{name}" for name in ("metrics", "statistics", "agreement", "tables", "report", *FIGURES)]
     for job in jobs:
         assert (smoke.folder / f"results/{job}.log").is_file()
         measured = pd.read_csv(smoke.folder / f"results/{job}.tsv", sep="\t")
@@ -80,7 +103,9 @@ def test_no_place_machine_or_time_stands_in_a_result(smoke: Workflow) -> None:
         elif path.suffix == ".parquet":
             assert smoke.folder.parent.name.encode() not in content, path
         else:
-            assert not traces.search(content.decode()), (path, traces.search(content.decode()))
+            # but for Bokeh's own code, and pictures and curves in base64
+            text = re.sub(r"<script.*?</script>|\"data:[^\"]*\"", "", content.decode(), flags=re.DOTALL)
+            assert not traces.search(text), (path, traces.search(text))
 
 
 def test_every_figure_is_a_picture(smoke: Workflow) -> None:
@@ -106,7 +131,9 @@ def test_streams_honour_their_contract(smoke: Workflow, benchmark: str) -> None:
         assert sizes.sum() == len(images) == len(labels)
     assert arrays["mean"].dtype == arrays["std"].dtype == np.float32
     facts = pd.read_json(folder / "stream.json", typ="series")
-    assert {"benchmark", "dataset", "tasks", "classes", "settings", "official", "digest", "source_digest"} <= set(facts.index)
+    assert {"benchmark", "dataset", "tasks", "classes", "incremental", "settings", "official", "digest", "source_digest"} <= set(
+        facts.index
+    )
     assert (facts["benchmark"], facts["tasks"], facts["classes"]) == (benchmark, TASKS[benchmark], 10)
 
 
@@ -212,16 +239,22 @@ def test_summary_is_the_mean_of_the_metrics(smoke: Workflow) -> None:
 # The report
 
 
-def test_the_report_is_one_file_with_every_figure_and_table(finished: Workflow) -> None:
-    finished.make("--report", "report.html")
-    text = (finished.folder / "report.html").read_text(encoding="utf-8")
-    for name in [f"figures/{figure}.svg" for figure in FIGURES] + [f"tables/{table}.csv" for table in TABLES]:
-        assert f"results/smoke/{name}" in text
-    assert "results/smoke/claims.csv" in text
-    assert "Stability gap under joint training: suite <strong>smoke</strong>" in text
-    assert "{{" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+def test_the_report_is_one_page_with_every_figure_and_table(smoke: Workflow) -> None:
+    text = (smoke.folder / "results/smoke/report.html").read_text(encoding="utf-8")
+    assert "Report of the suite <b>smoke</b>" in text
+    assert set(re.findall(r'<img src="data:[^"]*" alt="(\w+)"', text)) == set(FIGURES)
+    assert {"table1", "table2"} <= set(re.findall(r'<div class="table" id="(\w+)"', text))
+    assert {"Split digits, smoke", "Rotated digits, smoke"} <= set(re.findall(r"<th>([^<]*)</th>", text))
     loaded = re.findall(r"""<(?:script|link|img)\b[^>]*?\b(?:src|href)=["']((?!data:)[^"']+)""", text)
     assert loaded == []
+
+
+def test_the_report_alone_is_what_its_rule_makes(finished: Workflow) -> None:
+    report = finished.folder / "results/smoke/report.html"
+    before = report.read_bytes()
+    report.unlink()
+    finished.make("--cores", "all", "report")
+    assert report.read_bytes() == before
 
 
 # What is made again
@@ -242,10 +275,9 @@ def test_documents_and_touched_files_change_nothing(finished: Workflow) -> None:
     (finished.folder / "docs").mkdir()
     finished.append("docs/protocol.md", "More words.\n")
     finished.append("README.md", "More words.\n")
-    finished.append("workflow/report/curves.rst", "More words.\n")
     finished.append("config.yaml", "# a comment\n")
     finished.configure(lambda values: values["suites"]["digits"]["seeds"].append(99))
-    for touched in ("config.yaml", "Snakefile", "workflow/rules/train.smk", "src/stability_gap/experiment/training.py"):
+    for touched in ("config.yaml", "Snakefile", "workflow/rules/train.smk", "src/stability_gap/experiment/loop.py"):
         (finished.folder / touched).touch()
     assert finished.plan() == []
 
@@ -269,7 +301,7 @@ def test_a_new_batch_size_of_one_benchmark_trains_that_benchmark(finished: Workf
     finished.configure(lambda values: values["benchmarks"]["split_digits_smoke"].update(batch_size=8))
     plan = finished.plan()
     assert counts(plan) == {"train": 8, **AFTER_ONE}
-    concerned = {job["benchmark"] for job in plan if job.rule in ("train", "curves", "zoom")}
+    concerned = {job["benchmark"] for job in plan if job.rule in ("train", "figure_of_benchmark")}
     assert concerned == {"split_digits_smoke"}
 
 
@@ -278,15 +310,19 @@ def test_a_new_batch_size_of_one_benchmark_trains_that_benchmark(finished: Workf
     [
         ("tasks/streams.py", {"dataset": 1, "stream": 2, "train": 12, **AFTER_TRAINING}),
         ("learners/gain.py", {"train": 12, **AFTER_TRAINING}),
-        ("experiment/training.py", {"train": 12, **AFTER_TRAINING}),
-        ("analysis/metrics.py", AFTER_TRAINING),
-        ("analysis/noninferiority.py", {"statistics": 1, "tables": 1, "curves": 2, "zoom": 2, "gain_per_task": 1, "tradeoff": 1}),
-        ("presentation/style.py", {"tables": 1, "curves": 2, "zoom": 2, "gain_per_task": 1, "tradeoff": 1}),
-        ("presentation/curves.py", {"curves": 2, "zoom": 2}),
-        ("presentation/zoom.py", {"zoom": 2}),
-        ("presentation/tradeoff.py", {"tradeoff": 1}),
-        ("presentation/tables.py", {"tables": 1}),
-        ("cli.py", {}),
+        ("experiment/loop.py", {"train": 12, **AFTER_TRAINING}),
+        ("analysis/metrics/gap.py", {rule: n for rule, n in AFTER_TRAINING.items() if rule != "figure_of_benchmark"}),
+        ("analysis/noninferiority.py", {"statistics": 1, "tables": 1, "report": 1}),
+        ("presentation/style.py", {"figure_of_benchmark": 4, "figure_of_suite": 2, "report": 1}),
+        ("presentation/figures/per_benchmark/zoom.py", {"figure_of_benchmark": 2, "report": 1}),
+        ("presentation/figures/per_suite/tradeoff.py", {"figure_of_suite": 1, "report": 1}),
+        ("presentation/tables.py", {"tables": 1, "report": 1}),
+        ("presentation/report/page.py", {"report": 1}),
+        ("presentation/report/template/page.html", {"report": 1}),
+        ("cli/train.py", {}),
+        ("errors.py", {}),
+        ("files.py", {}),
+        ("config/checks.py", {}),
     ],
 )
 def test_new_code_makes_again_what_it_affects(finished: Workflow, module: str, expected: dict[str, int]) -> None:
@@ -297,17 +333,42 @@ def test_new_code_makes_again_what_it_affects(finished: Workflow, module: str, e
 def test_suites_share_runs(finished: Workflow) -> None:
     part = {"benchmarks": ["split_digits_smoke"], "optimizers": ["sgd", "ngm_sgd"], "seeds": SEEDS}
     finished.configure(lambda values: values["suites"].update(part=part))
-    once = dict.fromkeys(["metrics", "statistics", "tables", "curves", "zoom", "gain_per_task", "tradeoff"], 1)
+    once = AFTER_TRAINING | {"figure_of_benchmark": 2}
     assert counts(finished.plan("--config", "suite=part")) == once
     finished.make("--cores", "all", "results/part/metrics.parquet", "--config", "suite=part")
     assert set(pd.read_parquet(finished.folder / "results/part/metrics.parquet")["optimizer"]) == {"sgd", "ngm_sgd"}
     assert finished.plan("--config", "suite=smoke") == []
 
 
-def test_more_seeds_train_only_the_new_blocks(finished: Workflow) -> None:
-    finished.configure(lambda values: values["suites"]["smoke"].update(seeds=[*SEEDS[:2], 50, 51]))
-    trained = [job for job in finished.plan() if job.rule == "train"]
-    assert {job["seeds"] for job in trained if job["benchmark"] == "split_digits_smoke"} == {"50-51"}
+@pytest.mark.parametrize(
+    ("seeds", "size", "trained"),
+    [
+        ([42, 43, 50, 51], 2, {"50-51"}),
+        ([42, 43, 44, 45, 46, 47], 2, {"45-46", "47"}),  # 42-43 and 44 are there
+        ([42, 43, 44, 45], 10, {"45"}),  # blocks of another size
+        ([43], 1, set()),  # part of a block
+        ([44, 42], 2, set()),
+    ],
+)
+def test_a_seed_list_that_grows_or_shrinks_trains_only_what_is_missing(
+    finished: Workflow, seeds: list[int], size: int, trained: set[str]
+) -> None:
+    def change(values: dict) -> None:
+        values["suites"]["smoke"]["seeds"] = seeds
+        values["benchmarks"]["split_digits_smoke"]["seeds_per_job"] = size
+
+    finished.configure(change)
+    jobs = [job for job in finished.plan() if job.rule == "train"]
+    assert {job["seeds"] for job in jobs if job["benchmark"] == "split_digits_smoke"} == trained
+
+
+def test_fewer_seeds_are_measured_out_of_the_runs_that_are_there(finished: Workflow) -> None:
+    before = pd.read_parquet(finished.folder / "results/smoke/metrics.parquet")
+    finished.configure(lambda values: values["suites"]["smoke"].update(seeds=[43, 44]))
+    finished.make("--cores", "all", "results/smoke/metrics.parquet", "results/smoke/figures/zoom_split_digits_smoke.png")
+    after = pd.read_parquet(finished.folder / "results/smoke/metrics.parquet")
+    expected = before[before["seed"].isin([43, 44])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(after, expected, check_exact=True)
 
 
 def test_results_survive_a_move_of_the_checkout(smoke: Workflow, tmp_path: Path) -> None:
@@ -327,6 +388,10 @@ def test_a_damaged_stream_stops_its_training_and_is_named(finished: Workflow) ->
     assert "results/streams/split_digits_smoke/stream.npz is damaged" in message
     assert message.strip() in failed.stdout
     assert "Traceback" not in failed.stdout + message
+    assert "FAILED  split_digits_smoke sgd, seeds 44 (rule train)" in failed.stdout
+    assert "run the same command again" in failed.stdout
+    assert "1 failed: split_digits_smoke sgd, seeds 44." in failed.stdout.splitlines()[-1]
+    assert len(failed.stdout.splitlines()) < 25
     assert files_below(finished.folder / run) == []
 
 

@@ -2,12 +2,18 @@
 
 import ast
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from real_workflow import REPOSITORY, Workflow, counts
+from real_workflow import REPOSITORY, Job, Workflow, counts, jobs_in
 
+from stability_gap.presentation.figures import registry
+from stability_gap.provenance import code_of
+
+PACKAGE = REPOSITORY / "src/stability_gap"
 RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
 RULES = {
     match[1]: match[2]
@@ -52,77 +58,123 @@ def test_a_plan_of_5000_cells(fresh: Workflow) -> None:
 
     fresh.configure(enlarge)
     plan = fresh.plan("--quiet", "host")
-    assert len(plan) == 5000 + 1 + 50 + 1 + 1 + 1 + 100 + 2
+    parts = {"runs": 5000, "data": 1, "streams": 50, "analysed": 4, "figures": 2 * 50 + 2, "report": 1}
+    assert len(plan) == sum(parts.values())
     trained = [job for job in plan if job.rule == "train"]
     assert len({(job["benchmark"], job["optimizer"], job["seeds"]) for job in trained}) == 5000
     assert counts(plan)["train"] == 5000
 
 
-# Imported by every step; what they do does not change a number or a picture.
-PLUMBING = {"errors", "files", "provenance", "settings", "config"}
+# As part of other workflows
+
+
+def test_the_workflow_is_found_where_catalogs_look(fresh: Workflow) -> None:
+    assert "everything" not in fresh.make("--list-rules")  # the Snakefile at the top comes first
+    assert fresh.plan("--snakefile", "workflow/Snakefile") == [*fresh.plan(), Job("everything")]
+
+
+def test_the_workflow_is_a_module_of_another(fresh: Workflow, tmp_path: Path) -> None:
+    other = Workflow(tmp_path / "other")
+    other.folder.mkdir()
+    shutil.copy(fresh.folder / "config.yaml", other.folder / "gap.yaml")
+    (other.folder / "Snakefile").write_text(
+        'configfile: "gap.yaml"\n'
+        f'module gap:\n    snakefile: "{fresh.folder}/workflow/Snakefile"\n    config: config\n'
+        "use rule * from gap as gap_*\n"
+        'rule mine:\n    default_target: True\n    input: "results/smoke/metrics.parquet"\n'
+        '    output: "mine.parquet"\n    shell: "cp {input} {output}"\n',
+        encoding="utf-8",
+    )
+    planned = other.run("snakemake", "--dry-run", PYTHONPATH=str(fresh.folder / "src"))
+    assert planned.returncode == 0, planned.stdout
+    assert counts(jobs_in(planned.stdout)) == {"gap_dataset": 1, "gap_stream": 2, "gap_train": 12, "gap_metrics": 1, "mine": 1}
+
+
+# Digests of code (stability_gap.provenance)
+
 ENTRIES = {  # what the subcommand of each rule imports
     "dataset": ["tasks.prepare"],
     "stream": ["tasks.prepare"],
     "train": ["experiment.run"],
-    "metrics": ["analysis.metrics", "analysis.paper_convention", "analysis.summary"],
-    "statistics": ["analysis.claims", "analysis.ranks", "analysis.statistics"],
-    "tables": ["presentation.comparison", "presentation.formats", "presentation.tables"],
-    "curves": ["presentation.curves", "presentation.runs", "presentation.style"],
-    "zoom": ["presentation.zoom", "presentation.runs", "presentation.style"],
-    "gain_per_task": ["presentation.gain_per_task", "analysis.bands", "presentation.style"],
-    "tradeoff": ["presentation.tradeoff", "presentation.style"],
+    "metrics": ["analysis.measure", "analysis.paper_convention", "analysis.summary"],
+    "statistics": ["analysis.claims", "analysis.measure", "analysis.ranks", "analysis.runs", "analysis.statistics"],
+    "agreement": ["analysis.agreement", "analysis.measure", "analysis.paper_convention"],
+    "publish": ["publication"],
+    "verify": ["publication"],
 }
 
 
-@pytest.mark.parametrize("rule", ENTRIES)
-def test_the_digest_of_a_rule_covers_all_code_that_it_runs(rule: str) -> None:
-    digested = digested_by(rule)
-    if rule == "train":  # its streams are made again when the code of tasks changes, and it follows
-        digested += digested_by("stream")
-    for module in closure(ENTRIES[rule]):
-        covered = f"{module.replace('.', '/')}.py" in digested or module.split(".")[0] in digested
-        assert covered, f"rule {rule} runs {module}, its digest covers only {digested}"
+def test_no_rule_lists_files_of_code() -> None:
+    for path in [REPOSITORY / "Snakefile", *RULE_FILES]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r"""["'][\w/{}]+\.py["']""", text), path.name
 
 
-def digested_by(rule: str) -> list[str]:
-    """Files and folders whose sources the rule's `code` parameter holds."""
-    common = (REPOSITORY / "workflow/rules/common.smk").read_text(encoding="utf-8")
-    called = re.search(r"^        code=(.*?)\n(?=    \w|\Z)", RULES[rule] + "\n", re.MULTILINE | re.DOTALL)
-    assert called, f"rule {rule} has no code parameter"
-    source = called[1].rstrip().rstrip(",")
-    if source == "training_code":
-        source = re.search(r"code_digest\([^()]*\)", common[common.index("def training_code") :])[0]  # type: ignore[index]
-    functions: dict[str, Any] = {"code_digest": lambda *stages: list(stages)}
-    tree = ast.parse(re.search(r"^def figure_code.*?(?=^\S)", common + "\n#", re.MULTILINE | re.DOTALL)[0])  # type: ignore[index]
-    exec(compile(tree, "common.smk", "exec"), functions)
-    return eval(source, functions)  # type: ignore[no-any-return]
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"all"}))
+def test_every_rule_carries_a_digest_of_its_code(rule: str) -> None:
+    assert re.search(r"^        code=\S", RULES[rule], re.MULTILINE) or "use rule" in RULES[rule], rule
 
 
-def closure(entries: list[str]) -> set[str]:
-    """Modules of the package that the entries import, directly or not, the entries among them; without the plumbing."""
-    package = REPOSITORY / "src/stability_gap"
-    found: set[str] = set()
-    waiting = list(entries)
-    while waiting:
-        module = waiting.pop()
-        path = package / f"{module.replace('.', '/')}.py"
-        if module in found or module.split(".")[0] in PLUMBING or not path.is_file():
-            continue
-        found.add(module)
-        waiting += imports_of(path)
-    assert set(entries) <= found
-    return found
+def test_the_digest_of_a_rule_starts_from_what_its_subcommand_imports() -> None:
+    """Each subcommand imports its modules inside its function; the rule that runs it digests the same."""
+    functions = {
+        node.name: node
+        for file in (PACKAGE / "cli").glob("*.py")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for rule, entries in ENTRIES.items():
+        command = re.search(r"stability-gap --log \{log:q\} (\w+)", RULES[rule])
+        assert command, rule
+        imported = imports_of(functions[command[1]])
+        used = {module for module in imported if "." in module and not module.endswith(".settings")} or {"publication"}
+        assert used <= set(code_of(*entries)), rule
 
 
-def imports_of(path: Path) -> list[str]:
-    """Names that may be modules of the package, imported by a file anywhere in it."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def test_every_module_of_a_stage_is_reached_from_the_command_line() -> None:
+    """One that is not is either unused, or found in a way that `code_of` does not see."""
+    stages = {"tasks", "learners", "experiment", "analysis", "presentation"}
+    modules = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py" and path.relative_to(PACKAGE).parts[0] in stages
+    }
+    assert len(modules) > 30
+    figures = [kind.module for kind in registry.kinds().values()]  # found by listing; rules name the one they draw
+    assert modules - set(code_of("cli", *figures)) == set()
+
+
+def imports_of(function: ast.FunctionDef) -> set[str]:
+    """Modules of the package that a function imports."""
+    names: set[str] = set()
+    for node in ast.walk(function):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stability_gap"):
             parent = node.module.removeprefix("stability_gap").lstrip(".")
-            names += [parent, *(f"{parent}.{alias.name}".lstrip(".") for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names += [
-                alias.name.removeprefix("stability_gap.") for alias in node.names if alias.name.startswith("stability_gap.")
-            ]
+            names |= {parent} if parent else {alias.name for alias in node.names}
     return names
+
+
+# The interpreter of jobs
+
+
+def test_jobs_run_in_snakemakes_own_interpreter_without_activation(fresh: Workflow) -> None:
+    """From a shell that knows nothing of the environment, beside a file that has the name of a module of python's."""
+    (fresh.folder / "random.py").write_text("raise SystemExit('the wrong module')\n", encoding="utf-8")
+    snakemake = str(Path(sys.executable).parent / "snakemake")
+    target = "results/data/digits/data.npz"
+    made = fresh.run(snakemake, "--cores", "1", target, PATH="/usr/bin:/bin")
+    assert made.returncode == 0, made.stdout
+    assert (fresh.folder / target).is_file()
+
+
+def test_with_a_deployment_method_jobs_run_in_the_python_of_their_environment(fresh: Workflow) -> None:
+    marker = fresh.folder / "asked"
+    python = fresh.folder / "environment" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\necho "$PYTHONPATH" > {marker}\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    path = f"{python.parent}:{fresh.environment['PATH']}"
+    options = ("--cores", "1", "--software-deployment-method", "env-modules")
+    made = fresh.run("snakemake", "results/data/digits/data.npz", *options, PATH=path)
+    assert made.returncode == 0, made.stdout
+    assert marker.read_text(encoding="utf-8").startswith(f"{fresh.folder}/src")

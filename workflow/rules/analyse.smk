@@ -1,4 +1,4 @@
-# Trajectories -> metrics -> statistics and claims.
+# Trajectories -> metrics -> statistics, claims and agreement with the paper.
 
 
 rule metrics:
@@ -21,26 +21,25 @@ rule metrics:
         runtime=20,
     params:
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        seeds=SEEDS,
+        extensions=extension_options("metrics"),
+        own=extension_code("metrics"),
         code=code_digest(
-            "analysis/gap.py",
-            "analysis/metrics.py",
-            "analysis/paper_convention.py",
-            "analysis/summary.py",
+            "analysis.measure", "analysis.paper_convention", "analysis.summary"
         ),
     shell:
-        "stability-gap --log {log:q} metrics {params.folders}"
+        "stability-gap --log {log:q} metrics {params.folders} --seeds {params.seeds} {params.extensions}"
         " -o {output.metrics:q} --summary {output.summary:q} --paper {output.paper:q}"
 
 
 rule statistics:
     input:
+        runs(CHOSEN.benchmarks, "run.json"),
         metrics=f"{SUITE}/metrics.parquet",
     output:
         statistics=f"{SUITE}/statistics.csv",
         ranks=f"{SUITE}/ranks.csv",
-        claims=report(
-            f"{SUITE}/claims.csv", caption="../report/claims.rst", category="Claims"
-        ),
+        claims=f"{SUITE}/claims.csv",
     log:
         f"{SUITE}/logs/statistics.log",
     benchmark:
@@ -52,12 +51,49 @@ rule statistics:
         runtime=20,
     params:
         terms=lambda wildcards: as_json(CONFIG.analysis),
-        class_incremental=" ".join(
-            f"--class-incremental {name}"
-            for name in CHOSEN.benchmarks
-            if CONFIG.is_class_incremental(name)
+        folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        extensions=extension_options("metrics"),
+        own=extension_code("metrics"),
+        code=code_digest(
+            "analysis.claims",
+            "analysis.measure",
+            "analysis.ranks",
+            "analysis.runs",
+            "analysis.statistics",
         ),
-        code=code_digest("analysis"),
     shell:
-        "stability-gap --log {log:q} statistics {input.metrics:q} --terms {params.terms:q} {params.class_incremental}"
+        "stability-gap --log {log:q} statistics {input.metrics:q} {params.folders} {params.extensions} --terms {params.terms:q}"
         " --statistics {output.statistics:q} --ranks {output.ranks:q} --claims {output.claims:q}"
+
+
+rule agreement:
+    """Ours beside the published numbers and beside the authors' own seeds."""
+    input:
+        runs(CHOSEN.benchmarks, "evaluations.parquet"),
+        runs(CHOSEN.benchmarks, "run.json"),
+        metrics=f"{SUITE}/metrics.parquet",
+        reference="reference/paper_results.csv",
+        authors="reference/authors_per_seed.csv",
+    output:
+        agreement=f"{SUITE}/agreement.csv",
+        per_seed=f"{SUITE}/agreement_per_seed.csv",
+    log:
+        f"{SUITE}/logs/agreement.log",
+    benchmark:
+        f"{SUITE}/logs/agreement.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        terms=lambda wildcards: as_json(CONFIG.analysis),
+        folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        seeds=SEEDS,
+        code=code_digest(
+            "analysis.agreement", "analysis.measure", "analysis.paper_convention"
+        ),
+    shell:
+        "stability-gap --log {log:q} agreement {input.metrics:q} {params.folders} --seeds {params.seeds} --terms {params.terms:q}"
+        " --reference {input.reference:q} --authors {input.authors:q}"
+        " -o {output.agreement:q} --per-seed {output.per_seed:q}"

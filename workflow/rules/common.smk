@@ -1,22 +1,37 @@
 # What the rules share: the typed configuration, folder names, digests of each stage's code.
 import json
 import os
+import shlex
 import shutil
 import sys
+from functools import cache
 
 from stability_gap import config as configuration
 from stability_gap.errors import UserError
-from stability_gap.provenance import PACKAGE, code_digest, module_digest
+from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_digest
+
+# Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
+sys.path.append(os.getcwd())
 
 try:
-    for file in workflow.configfiles:
-        configuration.read(file)  # refuses repeated keys, which snakemake does not see
-    CONFIG = configuration.resolve(config)
-    configuration.check_results_folder(CONFIG)
+    # Refuses what snakemake does not see, such as repeated keys, or what it fails on.
+    for file in filter(os.path.exists, ["config.yaml", *workflow.configfiles]):
+        configuration.read(file)
 except UserError as error:
     sys.exit(f"error: {error}")
 
-CHOSEN = CONFIG.chosen
+
+configfile: "config.yaml"
+
+
+try:
+    CONFIG = configuration.resolve(config)
+    configuration.check_results_folder(CONFIG, PACKAGE.parents[1])
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+CHOSEN = CONFIG.chosen_suite
+SEEDS = configuration.format_seeds(CHOSEN.seeds)
 RESULTS = CONFIG.results
 SUITE = f"{RESULTS}/{CONFIG.suite}"
 FORMATS = ["svg", "pdf", "png"]  # of every figure
@@ -25,10 +40,22 @@ RUN = f"{RESULTS}/runs/{{benchmark}}/{{optimizer}}/{{seeds}}"
 # For --software-deployment-method conda; without it, jobs run in the environment that snakemake runs in.
 ENVIRONMENT = workflow.source_path("../../envs/stability-gap.yaml")
 
-# Jobs run the very package that the digests below were taken from, also inside a conda environment. Beside it they see the
-# modules of the folder that snakemake was called in (python -m) and of the caller's PYTHONPATH.
+# Jobs run the very package that digests are taken from, in the interpreter that snakemake runs in. With a software deployment method
+# they run in the python of their environment; there snakemake takes PYTHONPATH away, so the command brings it along.
+SOURCES = os.pathsep.join(
+    filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])
+)
+os.environ.update(PYTHONPATH=SOURCES)
+INTERPRETER = (
+    f"PYTHONPATH={shlex.quote(SOURCES)} python"
+    if workflow.deployment_settings.deployment_method
+    else shlex.quote(sys.executable)
+)
+INTERPRETER = INTERPRETER.replace("{", "{{").replace("}", "}}")
+# -P: what lies in the caller's folder hides no module of python's own. --quiet: messages go to the job's log, which is shown where
+# the job fails.
 shell.prefix(
-    f'stability-gap() {{{{ PYTHONPATH="{PACKAGE.parent}:${{{{PYTHONPATH:-}}}}" python -m stability_gap.cli "$@"; }}}}; '
+    f'stability-gap() {{{{ {INTERPRETER} -P -m stability_gap.cli --quiet "$@"; }}}}; '
 )
 
 # Where raw data lies changes no result, so it is no param: jobs find it in the environment.
@@ -52,13 +79,26 @@ def as_json(settings):
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
+@cache
+def present(benchmark, optimizer):
+    """Names of the finished run folders of a cell."""
+    folder = Path(RESULTS, "runs", benchmark, optimizer)
+    return [path.parent.name for path in folder.glob("*/run.json")]
+
+
+@cache
+def blocks(benchmark, optimizer):
+    """Names of the run folders that hold the chosen suite's seeds of a cell: those that are there, and what is missing."""
+    return CONFIG.seed_blocks(benchmark, present(benchmark, optimizer))
+
+
 def runs(benchmarks, file):
     """`file` of every run folder of these benchmarks in the chosen suite."""
     return [
         os.path.join(RESULTS, "runs", benchmark, optimizer, seeds, file)
         for benchmark in benchmarks
         for optimizer in CHOSEN.optimizers
-        for seeds in CONFIG.seed_blocks(benchmark)
+        for seeds in blocks(benchmark, optimizer)
     ]
 
 
@@ -66,19 +106,76 @@ def stream_dataset(wildcards):
     return f"{RESULTS}/data/{CONFIG.benchmarks[wildcards.benchmark].dataset}/data.npz"
 
 
+@cache
+def cell_json(benchmark, optimizer):
+    return as_json(CONFIG.cell(benchmark, optimizer))
+
+
 def cell_settings(wildcards):
-    return as_json(CONFIG.cell(wildcards.benchmark, wildcards.optimizer))
+    return cell_json(wildcards.benchmark, wildcards.optimizer)
+
+
+@cache
+def code_of_optimizer(optimizer):
+    """Digest of the code that trains with an optimizer; an imported optimizer's own file belongs to it."""
+    settings = CONFIG.optimizers[optimizer]
+    own = [settings.target.split(":")[0]] if settings.method == "import" else []
+    watchers = [watcher.split(":")[0] for watcher in CONFIG.extensions.watchers]
+    return with_modules(code_digest("experiment.run"), [*own, *watchers])
 
 
 def training_code(wildcards):
-    """Digest of the code that trains a cell; an imported optimizer's own file belongs to it."""
-    training = CONFIG.optimizers[wildcards.optimizer]
-    own = (
-        [module_digest(training.target.split(":")[0])]
-        if training.method == "import"
-        else []
+    return code_of_optimizer(wildcards.optimizer)
+
+
+@cache
+def donors(benchmark, optimizer, seeds):
+    """Run folders that the learning rates of a run are read from; none where they are its own."""
+    donor = CONFIG.optimizers[optimizer].donor
+    if donor is None:
+        return []
+    wanted, size = (
+        configuration.parse_seeds(seeds),
+        CONFIG.benchmarks[benchmark].seeds_per_job,
     )
-    return " ".join([code_digest("learners", "experiment"), *own])
+    names = configuration.plan_blocks(wanted, size, present(benchmark, donor))
+    return [os.path.join(RESULTS, "runs", benchmark, donor, name) for name in names]
+
+
+def donor_files(wildcards):
+    """What a run needs of those that it follows, so that they are made first."""
+    folders = donors(wildcards.benchmark, wildcards.optimizer, wildcards.seeds)
+    return [
+        os.path.join(folder, file)
+        for folder in folders
+        for file in ("training.parquet", "run.json")
+    ]
+
+
+def training_options(wildcards):
+    """Options of `train` beside those that every run has."""
+    folders = donors(wildcards.benchmark, wildcards.optimizer, wildcards.seeds)
+    watchers = CONFIG.extensions.watchers
+    return " ".join(
+        [f"--donor {folder}" for folder in folders]
+        + [f"--watcher {each}" for each in watchers]
+    )
+
+
+def with_modules(code, modules):
+    """A digest of ours and those of modules of the user's own."""
+    return " ".join([code, *map(module_digest, modules)])
+
+
+def extension_options(section):
+    """The user's own modules of a section of `extensions`, as options."""
+    names = getattr(CONFIG.extensions, section)
+    return " ".join(f"--extension {name}" for name in names)
+
+
+def extension_code(section):
+    """Digests of the user's own modules of a section of `extensions`."""
+    return [module_digest(name) for name in getattr(CONFIG.extensions, section)]
 
 
 def run_folders(benchmarks):
@@ -87,48 +184,42 @@ def run_folders(benchmarks):
     def choice(names):
         return names[0] if len(names) == 1 else "{" + ",".join(names) + "}"
 
-    optimizers = choice(CHOSEN.optimizers)
-    folders = [
-        f"{RESULTS}/runs/{name}/{optimizers}/{choice(CONFIG.seed_blocks(name))}"
-        for name in benchmarks
-    ]
+    folders = []
+    for name in benchmarks:
+        alike = {}
+        for optimizer in CHOSEN.optimizers:
+            alike.setdefault(tuple(blocks(name, optimizer)), []).append(optimizer)
+        folders += [
+            f"{RESULTS}/runs/{name}/{choice(optimizers)}/{choice(seeds)}"
+            for seeds, optimizers in alike.items()
+        ]
     return " ".join(folders)
 
 
-def figure(name, kind, category, **labels):
-    """The three files of a figure; the SVG goes into the report."""
-    svg, *others = multiext(
-        f"{SUITE}/figures/{name}", *(f".{suffix}" for suffix in FORMATS)
-    )
-    shown = report(
-        svg,
-        caption=f"../report/{kind}.rst",
-        category=category,
-        labels={**labels, "figure": kind},
-    )
-    return [shown, *others]
+def figure(stem):
+    """The three files of a figure."""
+    return multiext(f"{SUITE}/figures/{stem}", *(f".{suffix}" for suffix in FORMATS))
 
 
-def figure_code(*modules):
-    """Digest of all that draws a figure: its own modules, the shared style, what it computes with."""
-    return code_digest(
-        *(f"presentation/{module}.py" for module in (*modules, "style")), "analysis"
-    )
+def figure_code(wildcards):
+    """Digest of all that draws a figure: its own module and what it imports, the shared style, what reads its data."""
+    own = KINDS[wildcards.kind].module
+    shared = ["presentation.panels", "presentation.style", "analysis.runs"]
+    if own.startswith("stability_gap."):
+        return code_digest(own.removeprefix("stability_gap."), *shared)
+    return f"{code_digest(*shared)} {module_digest(own)}"
 
 
-def table(name):
-    """The three files of a table; the CSV goes into the report, where it can be sorted."""
-    csv, *others = multiext(f"{SUITE}/tables/{name}", ".csv", ".md", ".tex")
-    shown = report(
-        csv, caption=f"../report/{name}.rst", category="Tables", labels={"table": name}
-    )
-    return [shown, *others]
+def stem(wildcards, output):
+    """The name of a figure's files without suffix."""
+    return os.path.splitext(output[0])[0]
 
 
 def closing_line():
     """What was made and where to look, printed when a run of the workflow has ended well."""
     cells = len(CHOSEN.benchmarks) * len(CHOSEN.optimizers)
+    main = next(iter(CONFIG.tables), "paper_comparison")
     return (
         f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds). "
-        f"Main table: {SUITE}/tables/table1.md, figures: {SUITE}/figures/, verdicts: {SUITE}/claims.csv."
+        f"All of it on one page: {SUITE}/report.html. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
     )

@@ -17,7 +17,7 @@ rule dataset:
         runtime=20,
     params:
         settings=lambda wildcards: as_json(CONFIG.datasets[wildcards.dataset]),
-        code=code_digest("tasks"),
+        code=code_digest("tasks.prepare"),
     shell:
         "stability-gap --log {log:q} data {wildcards.dataset} --settings {params.settings:q} -o $(dirname {output.arrays:q})"
 
@@ -41,7 +41,7 @@ rule stream:
         settings=lambda wildcards: as_json(
             CONFIG.benchmarks[wildcards.benchmark].stream
         ),
-        code=code_digest("tasks"),
+        code=code_digest("tasks.prepare"),
     shell:
         "stability-gap --log {log:q} stream {wildcards.benchmark} --settings {params.settings:q}"
         " --data $(dirname {input.data:q}) -o $(dirname {output.arrays:q})"

@@ -1,16 +1,38 @@
-# Metrics and trajectories -> tables and figures.
+# Metrics and trajectories -> tables, figures, the report. Which there are is derived: a figure is one module (docs/adding.md), a table one
+# block of the configuration.
+from stability_gap.presentation.figures import registry
+
+try:
+    KINDS = registry.kinds(CONFIG.extensions.figures)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+PER_BENCHMARK = [name for name, kind in KINDS.items() if kind.of == "benchmark"]
+PER_SUITE = [name for name, kind in KINDS.items() if kind.of == "suite"]
+FIGURES = expand(
+    f"{SUITE}/figures/{{kind}}_{{of}}.{{suffix}}",
+    kind=PER_BENCHMARK,
+    of=CHOSEN.benchmarks,
+    suffix=FORMATS,
+) + expand(f"{SUITE}/figures/{{kind}}.{{suffix}}", kind=PER_SUITE, suffix=FORMATS)
+TABLES = [
+    f"{SUITE}/tables/{name}{suffix}"
+    for name in [*CONFIG.tables, "paper_comparison"]
+    for suffix in (".html", ".csv", ".md", ".tex")
+]
+REPORT = f"{SUITE}/report.html"
+
+# How the suite is shown: labels, order, colours, and the optimizer that the others are compared with.
+APPEARANCE = f"--looks {shlex.quote(json.dumps(CONFIG.looks()))} --reference {shlex.quote(CHOSEN.reference)}"
 
 
 rule tables:
     input:
         summary=f"{SUITE}/summary.csv",
         statistics=f"{SUITE}/statistics.csv",
-        paper=f"{SUITE}/paper_metrics.csv",
-        reference="reference/paper_results.csv",
+        agreement=f"{SUITE}/agreement.csv",
     output:
-        table("table1"),
-        table("table2"),
-        table("paper_comparison"),
+        TABLES,
     log:
         f"{SUITE}/logs/tables.log",
     benchmark:
@@ -22,88 +44,121 @@ rule tables:
         runtime=10,
     params:
         folder=lambda wildcards, output: os.path.dirname(output[0]),
+        tables=lambda wildcards: json.dumps(
+            {name: table.model_dump() for name, table in CONFIG.tables.items()}
+        ),
+        appearance=APPEARANCE,
+        extensions=extension_options("metrics"),
+        own=extension_code("metrics"),
         code=code_digest(
-            *(
-                f"presentation/{name}.py"
-                for name in ("tables", "comparison", "formats", "style")
-            )
+            "presentation.tables", "presentation.comparison", "presentation.formats"
         ),
     shell:
         "stability-gap --log {log:q} tables --summary {input.summary:q} --statistics {input.statistics:q}"
-        " --paper {input.paper:q} --reference {input.reference:q} -o {params.folder:q}"
+        " --agreement {input.agreement:q} --tables {params.tables:q} {params.appearance} {params.extensions}"
+        " -o {params.folder:q}"
 
 
-rule curves:
-    """A figure of one benchmark, all its optimizers and seeds."""
+# A figure of one benchmark, all its optimizers and seeds.
+rule figure_of_benchmark:
     input:
         lambda wildcards: runs([wildcards.benchmark], "evaluations.parquet"),
         lambda wildcards: runs([wildcards.benchmark], "training.parquet"),
         lambda wildcards: runs([wildcards.benchmark], "run.json"),
     output:
-        figure("curves_{benchmark}", "curves", "Trajectories", benchmark="{benchmark}"),
+        figure("{kind}_{benchmark}"),
     log:
-        f"{SUITE}/logs/curves_{{benchmark}}.log",
+        f"{SUITE}/logs/{{kind}}_{{benchmark}}.log",
     benchmark:
-        f"{SUITE}/logs/curves_{{benchmark}}.tsv"
+        f"{SUITE}/logs/{{kind}}_{{benchmark}}.tsv"
+    wildcard_constraints:
+        kind="|".join(PER_BENCHMARK),
     conda:
         ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        kind="curves",
-        folders=lambda wildcards: run_folders([wildcards.benchmark]),
-        stem=lambda wildcards, output: os.path.splitext(output[0])[0],
-        code=figure_code("curves", "runs"),
+        drawn_from=lambda wildcards: run_folders([wildcards.benchmark]),
+        seeds=SEEDS,
+        stem=stem,
+        appearance=APPEARANCE,
+        terms=lambda wildcards: as_json(CONFIG.analysis),
+        extensions=extension_options("figures"),
+        code=figure_code,
     shell:
-        "stability-gap --log {log:q} figure {params.kind} {params.folders} -o {params.stem:q}"
+        "stability-gap --log {log:q} figure {wildcards.kind} {params.drawn_from} {params.appearance} --seeds {params.seeds}"
+        " --terms {params.terms:q} {params.extensions} -o {params.stem:q}"
 
 
-use rule curves as zoom with:
-    output:
-        figure("zoom_{benchmark}", "zoom", "Trajectories", benchmark="{benchmark}"),
-    log:
-        f"{SUITE}/logs/zoom_{{benchmark}}.log",
-    benchmark:
-        f"{SUITE}/logs/zoom_{{benchmark}}.tsv"
-    params:
-        kind="zoom",
-        folders=lambda wildcards: run_folders([wildcards.benchmark]),
-        stem=lambda wildcards, output: os.path.splitext(output[0])[0],
-        code=figure_code("zoom", "curves", "runs"),
-
-
-rule gain_per_task:
-    """A figure of all benchmarks of the suite."""
+# A figure of all benchmarks of the suite.
+rule figure_of_suite:
     input:
-        metrics=f"{SUITE}/metrics.parquet",
+        lambda wildcards: [
+            f"{SUITE}/{name}"
+            for name in ("metrics.parquet", *KINDS[wildcards.kind].inputs)
+        ],
     output:
-        figure("gain_per_task", "gain_per_task", "Comparisons"),
+        figure("{kind}"),
     log:
-        f"{SUITE}/logs/gain_per_task.log",
+        f"{SUITE}/logs/{{kind}}.log",
     benchmark:
-        f"{SUITE}/logs/gain_per_task.tsv"
+        f"{SUITE}/logs/{{kind}}.tsv"
+    wildcard_constraints:
+        kind="|".join(PER_SUITE),
     conda:
         ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        kind="gain_per_task",
-        stem=lambda wildcards, output: os.path.splitext(output[0])[0],
-        code=figure_code("gain_per_task"),
+        stem=stem,
+        appearance=APPEARANCE,
+        terms=lambda wildcards: as_json(CONFIG.analysis),
+        extensions=extension_options("figures"),
+        code=figure_code,
     shell:
-        "stability-gap --log {log:q} figure {params.kind} {input.metrics:q} -o {params.stem:q}"
+        "stability-gap --log {log:q} figure {wildcards.kind} {input:q} {params.appearance} --terms {params.terms:q}"
+        " {params.extensions} -o {params.stem:q}"
 
 
-use rule gain_per_task as tradeoff with:
+# One page of all that was made; it needs no network.
+rule report:
+    input:
+        multiext(
+            f"{SUITE}/",
+            "metrics.parquet",
+            "summary.csv",
+            "statistics.csv",
+            "ranks.csv",
+            "claims.csv",
+            "agreement.csv",
+        ),
+        TABLES,
+        [path for path in FIGURES if path.endswith(".png")],
+        runs(CHOSEN.benchmarks, "evaluations.parquet"),
+        runs(CHOSEN.benchmarks, "training.parquet"),
+        runs(CHOSEN.benchmarks, "run.json"),
     output:
-        figure("tradeoff", "tradeoff", "Comparisons"),
+        REPORT,
     log:
-        f"{SUITE}/logs/tradeoff.log",
+        f"{SUITE}/logs/report.log",
     benchmark:
-        f"{SUITE}/logs/tradeoff.tsv"
+        f"{SUITE}/logs/report.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
-        kind="tradeoff",
-        stem=lambda wildcards, output: os.path.splitext(output[0])[0],
-        code=figure_code("tradeoff", "labels"),
+        suite=lambda wildcards, output: os.path.dirname(output[0]),
+        folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        config=lambda wildcards: json.dumps(CONFIG.science(), sort_keys=True),
+        appearance=APPEARANCE,
+        extensions=extension_options("figures"),
+        about=lambda wildcards: [kind.about for kind in KINDS.values()],
+        template=data_digest("presentation/report/template"),
+        code=code_digest("presentation.report.page"),
+    shell:
+        "stability-gap --log {log:q} report {params.suite:q} {params.folders} --config {params.config:q} {params.appearance}"
+        " {params.extensions} -o {output:q}"

@@ -20,7 +20,7 @@ rule publish:
         suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
         config=lambda wildcards: json.dumps(CONFIG.science(), sort_keys=True),
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
-        code=code_digest("publication.py"),
+        code=code_digest("publication"),
     shell:
         "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config {params.config:q} -o $(dirname {output:q})"
 
@@ -44,6 +44,6 @@ rule verify:
         suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
         # no input: the MANIFEST is made by `publish`, which must not run first
         published=f"paper_figures/{CONFIG.suite}",
-        code=code_digest("publication.py"),
+        code=code_digest("publication"),
     shell:
         "stability-gap --log {log:q} verify {params.suite:q} {params.published:q} -o {output:q}"

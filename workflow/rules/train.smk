@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        donor_files,
         stream=f"{RESULTS}/streams/{{benchmark}}/stream.npz",
         facts=f"{RESULTS}/streams/{{benchmark}}/stream.json",
     output:
@@ -23,7 +24,8 @@ rule train:
     params:
         settings=cell_settings,
         device=CONFIG.device,
+        options=training_options,
         code=training_code,
     shell:
         "stability-gap --log {log:q} train --settings {params.settings:q} --stream $(dirname {input.stream:q})"
-        " --seeds {wildcards.seeds} --threads {threads} --device {params.device} -o $(dirname {output.run:q})"
+        " --seeds {wildcards.seeds} --threads {threads} --device {params.device} {params.options} -o $(dirname {output.run:q})"

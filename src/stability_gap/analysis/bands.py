@@ -1,20 +1,18 @@
-"""What the figures show, so that presentation computes nothing: mean curves with their intervals, and gain slopes."""
+"""Compute what figures show: mean curves with their intervals, and gain slopes."""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from stability_gap.analysis.metrics import at_chance
-
 CONFIDENCE = 0.95
 
 
 def band(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    """Mean over seeds and its 95 % t interval at each point: `*by, mean, low, high, n`, sorted by `by`.
+    """Average over seeds, with the 95 % t interval, at each point: `*by, mean, low, high, n`, sorted by `by`.
 
     table: one row per seed and point, a point being one combination of the columns `by`; `value` names the column to
     average, in whose unit the result is. NaN values do not enter, and n counts the others: give curves of diverged
-    runs through `stability_gap.analysis.metrics.at_chance`. With n = 1 there is no interval (NaN). Not clipped to any
+    runs through `stability_gap.analysis.checks.at_chance`. With n = 1 there is no interval (NaN). Not clipped to any
     range.
     """
     result = table.astype({value: "float64"}).groupby(by)[value].agg(mean="mean", sd="std", n="count").reset_index()
@@ -23,21 +21,10 @@ def band(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
     return result[[*by, "mean", "low", "high", "n"]]
 
 
-def old_task_accuracy(evaluations: pd.DataFrame, classes: int | None = None) -> pd.DataFrame:
-    """Mean accuracy (a fraction) over the recorded old tasks: `seed, iteration, context, accuracy`, sorted.
-
-    Old are the tasks before the context, so this starts with context 2. A diverged run counts as chance accuracy
-    (1/classes). Errors: UserError from `stability_gap.analysis.metrics.at_chance`.
-    """
-    rows = at_chance(evaluations, classes)
-    old = rows.loc[rows["task"] < rows["context"]].astype({"accuracy": "float64"})
-    return old.groupby(["seed", "iteration", "context"])["accuracy"].mean().reset_index()
-
-
 def gain_slopes(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Line through the mean gain per context: `benchmark, optimizer, n, slope, low, high, intercept, r, p`, sorted.
+    """Fit a line through the mean gain per context: `benchmark, optimizer, n, slope, low, high, intercept, r, p`, sorted.
 
-    metrics: the table of `stability_gap.analysis.metrics.measure`; its rows `mean_gain` enter. slope (gain per
+    metrics: the table of `stability_gap.analysis.measure.measure`; its rows `mean_gain` enter. slope (gain per
     context) and intercept are means over seeds of one least-squares line each; low and high are the 95 % t interval
     of the slope over the seeds, n their number. r and p (slope zero, two-sided) are of the one line through the
     points of all seeds (`scipy.stats.linregress`); p takes these points as independent, which those of one seed are
@@ -63,7 +50,7 @@ def gain_slopes(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _t_half_width(sd: np.ndarray | float, n: np.ndarray | int) -> np.ndarray:
-    """Half the width of the t interval of a mean; NaN for n below 2."""
+    """Compute half the width of the t interval of a mean; NaN for n below 2."""
     n = np.asarray(n, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.asarray(sd) / np.sqrt(n))

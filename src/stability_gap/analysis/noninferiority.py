@@ -1,4 +1,4 @@
-"""Competitive accuracy as a non-inferiority test: not "no significant difference", but "at most a margin worse"."""
+"""Test competitive accuracy as non-inferiority: not "no significant difference", but "at most a margin worse"."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stability_gap.analysis.settings import DEFAULTS
 from stability_gap.analysis.statistics import all_equal, bootstrap_intervals, by_seed, generator_for, t_interval
 
 COLUMNS = [
@@ -34,12 +35,12 @@ def noninferiority(
     candidate: str = "ngm_sgd",
     rivals: Sequence[str] = ("sgd", "msgd", "adam"),
     metric: str = "avg_acc",
-    margin: float = 0.02,
-    alpha: float = 0.05,
-    resamples: int = 10_000,
-    random_seed: int = 0,
+    margin: float = DEFAULTS.accuracy_margin,
+    alpha: float = DEFAULTS.alpha,
+    resamples: int = DEFAULTS.resamples,
+    random_seed: int = DEFAULTS.random_seed,
 ) -> pd.DataFrame:
-    """Per benchmark, whether `candidate` is at most `margin` (in the metric's unit) worse than its best rival.
+    """Judge per benchmark whether `candidate` is at most `margin` (in the metric's unit) worse than its best rival.
 
     `metrics` is the long table, `metric` one where more is better. The best rival is the one with the largest mean over
     the seeds that all of them have (the first of equals); picking it on the same data makes the test stricter, never
@@ -76,7 +77,7 @@ def _judge(
     resamples: int,
     generator: np.random.Generator,
 ) -> dict[str, Any]:
-    """The numbers and the outcome for one pair; `values` is seeds x optimizers without gaps."""
+    """Compute the numbers and the outcome for one pair; `values` is seeds x optimizers without gaps."""
     differences = (values[candidate] - values[rival]).to_numpy(dtype=np.float64)
     confidence = 1 - 2 * alpha  # the ends of this two-sided interval are the one-sided 1-alpha bounds
     t_low, t_high = t_interval(differences, confidence)

@@ -1,21 +1,15 @@
-"""Optimizers ranked over benchmarks: average ranks, Friedman test, Nemenyi critical difference (Demšar 2006)."""
+"""Rank optimizers over benchmarks: average ranks, Friedman test, Nemenyi critical difference (Demšar 2006).
 
-from collections.abc import Sequence
+Ranks are pandas', the tests scipy's; scikit-posthocs gives Nemenyi's p-values but not the critical difference.
+"""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stability_gap.analysis.metrics.registry import METRICS, outcomes
+from stability_gap.analysis.settings import DEFAULTS
 from stability_gap.errors import UserError
-
-RANKED = {
-    "avg_acc": "high",
-    "wc_acc": "high",
-    "avg_sg_first": "low",
-    "avg_sg_previous": "low",
-    "avg_sg_seen": "low",
-}
-"""The metrics that are ranked, and which end of each is good. Rank 1 is the best."""
 
 COLUMNS = [
     "metric",
@@ -29,29 +23,29 @@ COLUMNS = [
 ]
 
 
-def critical_difference(optimizers: int, benchmarks: int, alpha: float = 0.05) -> float:
-    """Average ranks further apart than this differ at level `alpha` (Nemenyi; Demšar 2006, section 3.2.2)."""
+def critical_difference(optimizers: int, benchmarks: int, alpha: float = DEFAULTS.alpha) -> float:
+    """Compute how far apart average ranks differ at level `alpha` (Nemenyi; Demšar 2006, section 3.2.2)."""
     q = stats.studentized_range.ppf(1 - alpha, optimizers, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(optimizers * (optimizers + 1) / (6 * benchmarks)))
 
 
-def rank(metrics: pd.DataFrame, metric: str, alpha: float = 0.05) -> pd.DataFrame:
-    """Rows of ranks.csv for one metric of `RANKED`, sorted by optimizer.
+def rank(metrics: pd.DataFrame, metric: str, alpha: float = DEFAULTS.alpha) -> pd.DataFrame:
+    """Rank by one metric that has a direction: the rows of ranks.csv, sorted by optimizer; rank 1 is the best.
 
     Each benchmark counts once, with the mean over its seeds (undefined values left out). Only optimizers that have a
     value on every benchmark of the table are ranked; the note names the others. Friedman and critical difference are
     NaN with fewer than three benchmarks, Friedman also with fewer than three optimizers. Errors: UserError for a metric
     without a direction.
     """
-    if metric not in RANKED:
-        raise UserError(f"cannot rank by {metric!r}; choose one of {', '.join(RANKED)}.")
+    if metric not in outcomes():
+        raise UserError(f"cannot rank by {metric!r}; choose one of {', '.join(outcomes())}.")
     rows = metrics[(metrics["metric"] == metric) & metrics["context"].isna()]
     means = rows.pivot_table(index="benchmark", columns="optimizer", values="value", aggfunc="mean", dropna=False)
     complete = means.dropna(axis="columns")
     benchmarks, optimizers = complete.shape
     if optimizers == 0:
         return pd.DataFrame(columns=COLUMNS)
-    ranks = complete.rank(axis="columns", ascending=RANKED[metric] == "low")
+    ranks = complete.rank(axis="columns", ascending=METRICS[metric].better == "lower")
 
     remarks = []
     statistic = p_value = difference = np.nan
@@ -85,7 +79,7 @@ def rank(metrics: pd.DataFrame, metric: str, alpha: float = 0.05) -> pd.DataFram
     ).sort_values("optimizer", ignore_index=True)
 
 
-def rank_all(metrics: pd.DataFrame, names: Sequence[str] = tuple(RANKED), alpha: float = 0.05) -> pd.DataFrame:
-    """ranks.csv: `rank` for each of `names`, sorted by metric and optimizer. A metric without values has no rows."""
-    tables = [table for name in sorted(names) if len(table := rank(metrics, name, alpha))]
+def rank_all(metrics: pd.DataFrame, alpha: float = DEFAULTS.alpha) -> pd.DataFrame:
+    """Make ranks.csv: `rank` for each outcome, sorted by metric and optimizer. A metric without values has no rows."""
+    tables = [table for name in outcomes() if len(table := rank(metrics, name, alpha))]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

@@ -1,41 +1,27 @@
-"""Paired tests between optimizers, over seeds (PROTOCOL section 6): metrics.parquet -> statistics.csv.
+"""Test pairs of optimizers over seeds (PROTOCOL section 6): metrics.parquet -> statistics.csv.
 
 A *family* is all pairs of optimizers in one benchmark and metric. Everything random in a pair is drawn from its own
 generator, derived from the random seed and the pair's names, so its numbers do not depend on the rest of the table.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
+from stability_gap.analysis.metrics.registry import METRICS, outcomes
+from stability_gap.analysis.settings import DEFAULTS
+from stability_gap.analysis.trajectory import Floats
 from stability_gap.errors import UserError
 
-Floats = NDArray[np.float64]
-
-OUTCOMES = (
-    "avg_acc",
-    "min_acc",
-    "wc_acc",
-    "avg_sg_previous",
-    "avg_sg_first",
-    "avg_sg_seen",
-    "wf_10",
-    "wf_100",
-    "wp_10",
-    "wp_100",
-    "lca_10",
-    "forgetting",
-    "avg_gap_area",
-)
-"""The stream-level metrics that are compared. `bwt` is forgetting with the other sign, `diverged` is no outcome."""
+LOG = logging.getLogger(__name__)
 
 ROUNDING = 1e-12
 """Outcomes are fractions; what differs by less is equal on paper."""
@@ -71,7 +57,7 @@ class PairedTest:
     """p_value adjusted for the pairs of the family"""
 
     def swapped(self) -> "PairedTest":
-        """The same comparison read as `b` with `a`."""
+        """Read the same comparison as `b` with `a`."""
         return replace(
             self,
             mean_a=self.mean_b,
@@ -85,52 +71,56 @@ class PairedTest:
         )
 
 
-COLUMNS = ["benchmark", "metric", "optimizer_a", "optimizer_b", *PairedTest.__dataclass_fields__, "note"]
+COLUMNS = ["benchmark", "metric", "optimizer_a", "optimizer_b", *PairedTest.__dataclass_fields__, "note", "significant", "alpha"]
 
 
 def generator_for(random_seed: int, *names: str) -> np.random.Generator:
-    """The random stream that belongs to `names` under `random_seed` (>= 0)."""
+    """Make the random stream that belongs to `names` under `random_seed` (>= 0)."""
     key = hashlib.sha256("\0".join(names).encode()).digest()[:16]
     return np.random.default_rng([random_seed, int.from_bytes(key, "big")])
 
 
-@lru_cache(maxsize=4)
-def _all_signs(n: int) -> Floats:
-    """Every vector of n signs, (2^n, n)."""
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    return 2.0 * bits.astype(np.float64) - 1.0
-
-
 def sign_flip_test(differences: Floats, generator: np.random.Generator) -> tuple[float, int]:
-    """Two-sided p of "the mean difference is zero" and the number of sign flips behind it.
+    """Compute the two-sided p of "the mean difference is zero" and the number of sign flips behind it.
 
     The share of sign assignments whose mean is at least as far from zero as the observed one, which counts itself.
     Exact for up to `EXACT_SEEDS` differences; above, (hits + 1) / (flips + 1) over random flips, which keeps the test
     valid (Phipson & Smyth 2010).
     """
-    n = len(differences)
-    exact = n <= EXACT_SEEDS
-    signs = _all_signs(n) if exact else generator.choice([-1.0, 1.0], size=(2**EXACT_SEEDS, n))
-    # Sums that are equal on paper differ by rounding; they are ties.
+    # Sums that are equal on paper differ by rounding; they are ties. scipy's own tolerance is relative to the observed
+    # sum, so too narrow where that is small: the statistic is whether a sum is as far out as the observed one.
     threshold = abs(differences.sum()) - ROUNDING * np.abs(differences).sum()
-    hits = int(np.count_nonzero(np.abs(signs @ differences) >= threshold))
-    return (hits / len(signs) if exact else (hits + 1) / (len(signs) + 1)), len(signs)
+    flips = 2 ** min(len(differences), EXACT_SEEDS)
+
+    def as_far_out(flipped: Floats, axis: int) -> Floats:
+        return np.asarray(np.abs(flipped.sum(axis=axis)) >= threshold, dtype=np.float64)
+
+    result = stats.permutation_test(
+        (differences,),
+        as_far_out,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=flips,
+        alternative="greater",
+        rng=generator,
+    )
+    return float(result.pvalue), flips
 
 
 def smallest_p(n: int) -> float:
-    """The smallest p that `sign_flip_test` can give with n seeds."""
+    """Compute the smallest p that `sign_flip_test` can give with n seeds."""
     return float(2.0 ** (1 - n)) if n <= EXACT_SEEDS else 1.0 / (2**EXACT_SEEDS + 1)
 
 
 def all_equal(differences: Floats) -> bool:
-    """Whether the differences are one value up to rounding of fractions."""
+    """Tell whether the differences are one value up to rounding of fractions."""
     return bool(np.ptp(differences) <= ROUNDING * max(1.0, float(np.abs(differences).max())))
 
 
 def bootstrap_intervals(
     differences: Floats, generator: np.random.Generator, resamples: int, confidence: float = 0.95
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Two-sided percentile and BCa intervals of the mean of n >= 2 differences, both from the same resamples.
+    """Compute two-sided percentile and BCa intervals of the mean of n >= 2 differences, both from the same resamples.
 
     Where all differences are equal both intervals are that one value.
     """
@@ -145,13 +135,13 @@ def bootstrap_intervals(
 
 
 def t_interval(differences: Floats, confidence: float = 0.95) -> tuple[float, float]:
-    """Two-sided Student t interval of the mean of n >= 2 differences."""
+    """Compute the two-sided t interval of the mean of n >= 2 differences. (scipy's warns where they are all but equal.)"""
     n = len(differences)
     half = stats.t.ppf((1 + confidence) / 2, n - 1) * differences.std(ddof=1) / np.sqrt(n)
     return float(differences.mean() - half), float(differences.mean() + half)
 
 
-def paired_test(a: Floats, b: Floats, generator: np.random.Generator, resamples: int = 10_000) -> PairedTest:
+def paired_test(a: Floats, b: Floats, generator: np.random.Generator, resamples: int = DEFAULTS.resamples) -> PairedTest:
     """Compare two paired samples of shape (seeds,). A pair with a value that is not finite is left out."""
     both = np.isfinite(a) & np.isfinite(b)
     a, b, n = a[both], b[both], int(both.sum())
@@ -177,21 +167,21 @@ def paired_test(a: Floats, b: Floats, generator: np.random.Generator, resamples:
 
 
 def holm(p_values: Sequence[float]) -> Floats:
-    """Step-down adjusted p-values (Holm 1979). NaN stays NaN and does not count: it was no test."""
-    p = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full_like(p, np.nan)
-    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]  # NaN sorts last
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0)
-    return adjusted
+    """Adjust p-values step-down (Holm 1979). NaN stays NaN and does not count: it was no test."""
+    p = np.array(p_values, dtype=np.float64)
+    tested = np.isfinite(p)
+    if tested.any():
+        p[tested] = multipletests(p[tested], method="holm")[1]
+    return p
 
 
 def adjust(tests: Sequence[PairedTest]) -> list[PairedTest]:
-    """The tests of one family with `p_holm` filled in."""
+    """Fill in `p_holm` of the tests of one family."""
     return [replace(test, p_holm=float(p)) for test, p in zip(tests, holm([t.p_value for t in tests]), strict=True)]
 
 
 def by_seed(metrics: pd.DataFrame, benchmark: str, metric: str) -> pd.DataFrame:
-    """One stream-level metric as a table seeds x optimizers, NaN where undefined or absent, both sorted.
+    """Arrange one stream-level metric as seeds x optimizers, NaN where undefined or absent, both sorted.
 
     Errors: UserError where a cell has two values.
     """
@@ -208,9 +198,13 @@ def by_seed(metrics: pd.DataFrame, benchmark: str, metric: str) -> pd.DataFrame:
 
 
 def family_tests(
-    values: pd.DataFrame, benchmark: str, metric: str, resamples: int = 10_000, random_seed: int = 0
+    values: pd.DataFrame,
+    benchmark: str,
+    metric: str,
+    resamples: int = DEFAULTS.resamples,
+    random_seed: int = DEFAULTS.random_seed,
 ) -> dict[tuple[str, str], PairedTest]:
-    """All pairs of the columns of `values` (seeds x optimizers, as from `by_seed`), Holm-adjusted among themselves."""
+    """Compare all pairs of columns of `values` (seeds x optimizers, as from `by_seed`), Holm-adjusted among themselves."""
     pairs = list(combinations(sorted(values.columns), 2))
     tests = [
         paired_test(
@@ -225,7 +219,7 @@ def family_tests(
 
 
 def _note(test: PairedTest, seeds: int, family: Sequence[PairedTest], alpha: float) -> str:
-    """What a reader of the row must know; `seeds`: those in which either optimizer ran."""
+    """Say what a reader of the row must know; `seeds`: those in which either optimizer ran."""
     remarks = []
     if test.n < seeds:
         remarks.append(f"{test.n} of {seeds} seeds have both values")
@@ -245,18 +239,20 @@ def _note(test: PairedTest, seeds: int, family: Sequence[PairedTest], alpha: flo
 
 def compare(
     metrics: pd.DataFrame,
-    resamples: int = 10_000,
-    random_seed: int = 0,
-    alpha: float = 0.05,
-    outcomes: Sequence[str] = OUTCOMES,
+    resamples: int = DEFAULTS.resamples,
+    random_seed: int = DEFAULTS.random_seed,
+    alpha: float = DEFAULTS.alpha,
 ) -> pd.DataFrame:
-    """statistics.csv: every pair of optimizers for every benchmark and outcome in the long table `metrics`.
+    """Make statistics.csv: every pair of optimizers for every benchmark and outcome in the long table `metrics`.
 
-    Columns: benchmark, metric, optimizer_a, optimizer_b (a before b in the alphabet), the fields of `PairedTest`, note;
-    sorted by the first four. Means are over the paired seeds. `alpha` is used in the notes only. Errors: UserError
-    where a cell has two values.
+    Outcomes are the registered metrics of the stream that have a direction. Columns: benchmark, metric, optimizer_a,
+    optimizer_b (a before b in the alphabet), the fields of `PairedTest`, note, significant (p_holm < alpha), alpha;
+    sorted by the first four. Means are over the paired seeds. Warns of metrics that nothing registers. Errors: UserError where
+    a cell has two values.
     """
-    stream = metrics[metrics["context"].isna() & metrics["metric"].isin(outcomes)]
+    if unknown := sorted(set(metrics["metric"]) - set(METRICS)):
+        LOG.warning("nothing registers %s, so it is not compared; name its module with --extension.", ", ".join(unknown))
+    stream = metrics[metrics["context"].isna() & metrics["metric"].isin(outcomes())]
     rows: list[dict[str, Any]] = []
     for benchmark, metric in sorted(set(zip(stream["benchmark"], stream["metric"], strict=True))):
         family = stream[(stream["benchmark"] == benchmark) & (stream["metric"] == metric)]
@@ -265,5 +261,5 @@ def compare(
         for (a, b), test in tests.items():
             key = {"benchmark": benchmark, "metric": metric, "optimizer_a": a, "optimizer_b": b}
             note = _note(test, len(seeds[a] | seeds[b]), list(tests.values()), alpha)
-            rows.append({**key, **asdict(test), "note": note})
+            rows.append({**key, **asdict(test), "note": note, "significant": test.p_holm < alpha, "alpha": alpha})
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,4 +1,4 @@
-"""Metrics over seeds (`summary.csv` in docs/data-contracts.md)."""
+"""Summarise metrics over seeds (`summary.csv` in docs/data-contracts.md)."""
 
 import pandas as pd
 
@@ -9,9 +9,9 @@ KEYS = [*CELL, "metric", "context"]
 
 
 def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Each metric over the seeds: `benchmark, optimizer, metric, context, n, mean, sd, min, max, diverged`, sorted.
+    """Summarise each metric over the seeds: `benchmark, optimizer, metric, context, n, mean, sd, min, max, diverged`, sorted.
 
-    metrics: the table of `stability_gap.analysis.metrics.measure`. Undefined values (NaN, such as a recovery that
+    metrics: the table of `stability_gap.analysis.measure.measure`. Undefined values (NaN, such as a recovery that
     never came) do not enter: n is the number of seeds with a value, so read it with the mean. sd has ddof 1, NaN for
     n = 1. diverged is the number of diverged seeds of the (benchmark, optimizer); they do enter, with their worst
     values. Rows of the whole stream (context null) stand behind those of the contexts. The metric `diverged` itself

@@ -6,8 +6,9 @@ from torch import Tensor
 
 from stability_gap.errors import UserError
 from stability_gap.experiment.augmentation import Crops, augment
-from stability_gap.experiment.evaluation import CHUNK, ContinualEvaluator
+from stability_gap.experiment.evaluator import ContinualEvaluator
 from stability_gap.experiment.settings import ExperimentSettings
+from stability_gap.learners.mlp import CHUNK
 from stability_gap.tasks.streams import Stream
 
 # Images per forward pass of an evaluation. On a GPU enough to fill it and few enough for a block of seeds; on a CPU, where a CNN

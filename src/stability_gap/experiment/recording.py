@@ -1,60 +1,55 @@
-"""What a run writes down: a row per update (the columns of training.parquet), the trajectory it leaves behind."""
+"""Write down what a run leaves behind: a row per update, and the evaluations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stability_gap.experiment.evaluation import Evaluation
+from stability_gap.experiment.learner import Learner, Step
+from stability_gap.experiment.timeline import Timeline
+
 
 class Recorder:
-    """Makes one row per update; values stay on the device until the end.
+    """Makes one row per update (the columns of training.parquet); values stay on the device until the end.
 
-    Args:
-        gained: names of the layers whose gains are followed. weights: raw weight of every weight layer by name.
-        parameters: all that is trained. seeds: () for one model, (S,) where every tensor has a leading axis of S seeds.
+    Attributes:
+        names: of the columns. rows: (T, columns[, S]), NaN where nothing was recorded.
     """
 
-    def __init__(
-        self, gained: Sequence[str], weights: Mapping[str, Tensor], parameters: Sequence[Tensor], seeds: tuple[int, ...] = ()
-    ) -> None:
-        norms = [f"weight_norm_{layer}" for layer in weights]
+    def __init__(self, learner: Learner, updates: int) -> None:
         self.names = [
             "loss",
             "accuracy",
             "entropy",
             "learning_rate",
-            *(f"gain_{layer}" for layer in gained),
-            *norms,
+            *(f"gain_{layer}" for layer in learner.followed),
+            *(f"weight_norm_{layer}" for layer in learner.weights),
             "update_norm",
         ]
-        self._gained, self._seeds = len(gained), seeds
-        self._weights, self._parameters = list(weights.values()), list(parameters)
-        self._before = [parameter.detach().clone() for parameter in parameters]
+        self._followed, self._seeds = len(learner.followed), learner.seeds
+        self._weights, self._parameters = list(learner.weights.values()), list(learner.parameters.values())
+        self._before = [parameter.detach().clone() for parameter in self._parameters]
+        shape = (updates, len(self.names), *learner.seeds)
+        self.rows = torch.full(shape, torch.nan, dtype=learner.dtype, device=learner.device)
 
     @torch.no_grad()
-    def row(
-        self, logits: Tensor, labels: Tensor, loss: Tensor, output_entropy: Tensor, learning_rate: float, gains: Sequence[Tensor]
-    ) -> Tensor:
-        """The row of an update, after the optimizer's step: (columns,), with a trailing axis of seeds (columns, S).
-
-        Args:
-            logits: (batch, classes) of this update. loss, output_entropy: their mean cross-entropy and entropy, ().
-            gains: (units,) of each followed layer; none where there is no gain modulation.
-        """
+    def row(self, step: Step) -> Tensor:
+        """The row of an update, after the optimizer's step: (columns[, S])."""
         torch._foreach_sub_(self._before, self._parameters)
         norms = self._norms([*self._before, *self._weights])
         changes, weight_norms = norms[: len(self._before)], norms[len(self._before) :]
         torch._foreach_copy_(self._before, self._parameters)
-        one = torch.ones_like(loss)
+        one = torch.ones_like(step.loss)
         return torch.stack(
             [
-                loss,
-                (logits.argmax(-1) == labels).to(loss.dtype).mean(-1),
-                output_entropy,
-                one * learning_rate,
-                *([values.mean(-1) for values in gains] or [one] * self._gained),
+                step.loss,
+                (step.logits.argmax(-1) == step.labels).to(step.loss.dtype).mean(-1),
+                step.entropy,
+                one * step.learning_rate,
+                *([values.mean(-1) for values in step.gains] or [one] * self._followed),
                 *weight_norms,
                 torch.linalg.vector_norm(torch.stack(list(changes)), dim=0),
             ]
@@ -68,40 +63,46 @@ class Recorder:
 
 
 @dataclass
-class Trajectory:
-    """What one run leaves behind.
+class Record:
+    """What the run of one seed leaves behind.
 
     Attributes:
         accuracy, loss: (evaluations, K), NaN for tasks not seen yet and after divergence.
-        evaluated: int (evaluations,), the 1-based iterations of the evaluations.
         training: name -> (T,), one value per iteration; NaN after divergence.
+        timeline: when the evaluations were.
         diverged_at: the first iteration whose training loss, weights or test loss were not finite, or None.
     """
 
     accuracy: np.ndarray
     loss: np.ndarray
-    evaluated: np.ndarray
     training: dict[str, np.ndarray]
+    timeline: Timeline
     diverged_at: int | None
 
 
-def trajectory(names: Sequence[str], rows: np.ndarray, accuracy: np.ndarray, loss: np.ndarray, seen: np.ndarray) -> Trajectory:
-    """What was recorded as a Trajectory, blank (NaN) from the iteration on that was not finite.
+def records(recorder: Recorder, evaluation: Evaluation, timeline: Timeline) -> list[Record]:
+    """The record of each seed; a learner of one seed has one."""
+    rows, accuracy, loss = (part.cpu() for part in (recorder.rows, evaluation.accuracy, evaluation.loss))
+    of_seeds = (
+        zip(rows.unbind(2), accuracy.unbind(1), loss.unbind(1), strict=True) if rows.dim() > 2 else [(rows, accuracy, loss)]
+    )
+    return [record(recorder.names, row.numpy(), acc.numpy(), test.numpy(), timeline) for row, acc, test in of_seeds]
+
+
+def record(names: Sequence[str], rows: np.ndarray, accuracy: np.ndarray, loss: np.ndarray, timeline: Timeline) -> Record:
+    """What was recorded of one seed, blank (NaN) from the iteration on that was not finite.
 
     Args:
-        rows: (T, columns), in the order of `names`. accuracy, loss: (evaluations, K), evenly spaced, the last after update T.
-        seen: int (evaluations,), how many tasks each evaluation covered.
+        rows: (T, columns), in the order of `names`. accuracy, loss: (evaluations, K).
     """
-    every = len(rows) // len(loss)
-    evaluated = np.arange(every, len(rows) + 1, every)
-    covered = np.arange(loss.shape[1]) < seen[:, None]
+    covered = np.arange(loss.shape[1]) < timeline.covered[:, None]
     broken_updates = np.flatnonzero(~np.isfinite(rows).all(axis=1)) + 1
-    broken_evaluations = evaluated[(~np.isfinite(loss) & covered).any(axis=1)]
+    broken_evaluations = timeline.evaluated[(~np.isfinite(loss) & covered).any(axis=1)]
     broken = np.concatenate([broken_updates, broken_evaluations])
     diverged_at = int(broken.min()) if broken.size else None
     rows, accuracy, loss = rows.copy(), np.where(covered, accuracy, np.nan), np.where(covered, loss, np.nan)
     if diverged_at is not None:
         rows[diverged_at - 1 :] = np.nan
-        accuracy[evaluated >= diverged_at] = np.nan
-        loss[evaluated >= diverged_at] = np.nan
-    return Trajectory(accuracy, loss, evaluated, dict(zip(names, rows.T, strict=True)), diverged_at)
+        accuracy[timeline.evaluated >= diverged_at] = np.nan
+        loss[timeline.evaluated >= diverged_at] = np.nan
+    return Record(accuracy, loss, dict(zip(names, rows.T, strict=True)), timeline, diverged_at)

@@ -11,10 +11,11 @@ from stability_gap.settings import Settings
 class EvaluationSettings(Settings):
     """Continual evaluation of PROTOCOL §1."""
 
-    every: int = Field(1, gt=0, description="ρ: evaluate after every ρ-th update; must divide iterations")
+    every: int = Field(1, gt=0, description="ρ: evaluate after every ρ-th update of a context, and after its last")
+    dense: int = Field(0, ge=0, description="evaluate after each of so many first updates of a context as well")
     tasks: Literal["seen", "first"] = Field("seen", description="all tasks seen so far, or task 1 only as the authors do")
     arithmetic: Literal["fp32", "bf16_screened"] = Field(
-        "fp32", description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change; same accuracies"
+        "fp32", description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change"
     )
     images_per_task: int | None = Field(
         None, gt=0, description="test images of each task, a fixed random choice; left out, as in the paper: all of them"
@@ -31,8 +32,8 @@ class AugmentationSettings(Settings):
 class ExperimentSettings(Settings):
     """How a benchmark is trained and measured, whatever the optimizer."""
 
-    iterations: int = Field(gt=0, description="updates per context")
-    batch_size: int = Field(gt=0, description="images per update")
+    iterations: int = Field(gt=0, le=1_000_000, description="updates per context")
+    batch_size: int = Field(gt=0, le=65_536, description="images per update")
     model: ModelSettings = Field(description="what learns")
     augmentation: AugmentationSettings | None = Field(None, description="of training images; left out: none")
     augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
@@ -58,12 +59,10 @@ class CellSettings(ExperimentSettings):
 
     benchmark: str = Field(description="id in config.yaml")
     optimizer: str = Field(description="id in config.yaml")
-    training: OptimizerSettings
+    optimizer_settings: OptimizerSettings = Field(description="the resolved block of the optimizer")
 
     @model_validator(mode="after")
     def _complete(self) -> "CellSettings":
-        if self.iterations % self.evaluation.every:
-            raise ValueError(f"evaluation.every: {self.evaluation.every} does not divide iterations ({self.iterations})")
-        if self.training.gain is not None and self.training.gain.eta is None:
-            raise ValueError("training.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta")
+        if self.optimizer_settings.gain is not None and self.optimizer_settings.gain.eta is None:
+            raise ValueError("optimizer_settings.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta")
         return self

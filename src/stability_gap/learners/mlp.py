@@ -8,6 +8,9 @@ from stability_gap.learners.linear import Linear, linear, linear_relu
 HIDDEN_STD = 0.01
 OUTPUT_STD = 0.05
 
+# Images per pass of an evaluation: the activations of a chunk stay in the cache and below malloc's mmap threshold.
+CHUNK = 1000
+
 
 class MLP(nn.Module):
     """inputs-hidden-hidden-classes with ReLU and no biases; hidden weights N(0, 0.01²), output weights N(0, 0.05²).
@@ -41,15 +44,20 @@ class MLP(nn.Module):
 
 
 def effective_weights(model: MLP) -> tuple[Tensor, Tensor, Tensor]:
-    """What the layers multiply by, input side first: g·W where a layer is gain-modulated."""
+    """Give what the layers multiply by, input side first: g·W where a layer is gain-modulated."""
     return model.hidden1.weight, model.hidden2.weight, model.output.weight
 
 
 def mlp_logits(images: Tensor, hidden1: Tensor, hidden2: Tensor, output: Tensor, bias1: Tensor | None = None) -> Tensor:
-    """What `MLP.forward` computes, from effective weights and without gradients.
+    """Compute what `MLP.forward` does, from effective weights and without gradients.
 
     The hidden layers run in the precision of `images`, the output layer in that of `output`: with bfloat16 images and hidden
     weights and float32 output weights the logits are not rounded to bfloat16. `bias1` (hidden,) joins the first layer's sums.
     """
     hidden = linear_relu(linear_relu(images, hidden1, bias1), hidden2)
     return linear(hidden.to(output.dtype), output)
+
+
+def mlp_logits_in_chunks(images: Tensor, *weights: Tensor) -> Tensor:
+    """`mlp_logits` of any number of images."""
+    return torch.cat([mlp_logits(chunk, *weights) for chunk in images.split(CHUNK)])

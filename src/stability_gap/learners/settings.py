@@ -1,24 +1,24 @@
 """Settings of learners: models, gain modulation and optimizers, as they stand in config.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from stability_gap.settings import Settings
+from stability_gap.settings import Look, Settings
 
 
 class MLPSettings(Settings):
     """The paper's MLP: inputs-hidden-hidden-classes, ReLU, no biases."""
 
     kind: Literal["mlp"]
-    hidden: int = Field(400, gt=0, description="units of each of the two hidden layers")
+    hidden: int = Field(400, gt=0, le=16_384, description="units of each of the two hidden layers")
 
 
 class SlimResNet18Settings(Settings):
     """The paper's slim ResNet-18: 3×3 stem, four stages of two basic blocks, bias-free head."""
 
     kind: Literal["slim_resnet18"]
-    filters: int = Field(20, gt=0, description="channels of the first stage; each later stage has twice as many")
+    filters: int = Field(20, gt=0, le=512, description="channels of the first stage; each later stage has twice as many")
 
 
 ModelSettings = Annotated[MLPSettings | SlimResNet18Settings, Field(discriminator="kind")]
@@ -36,9 +36,45 @@ class GainSettings(Settings):
     )
 
 
-class _Optimizer(Settings):
-    learning_rate: float = Field(gt=0, description="constant over the stream")
+class LinearRate(Settings):
+    """A learning rate that moves along a straight line."""
+
+    kind: Literal["linear"]
+    start: float = Field(gt=0, description="at the first update of the stream")
+    end: float = Field(ge=0, description="at the last update of the stream")
+
+
+class RunRate(Settings):
+    """The learning rate of another optimizer's run of the same benchmark and seed, update by update (§3, sgd_matched)."""
+
+    kind: Literal["run"]
+    optimizer: str = Field(description="id under optimizers; its run is made first")
+    gain_power: int = Field(
+        2, ge=0, le=2, description="times the gain in force there to this power, for the layers that it modulates; 2: lr·g²"
+    )
+
+
+def kind(value: Any) -> Any:
+    """Tell the members of LearningRate apart, in values and in settings."""
+    return value.get("kind") if isinstance(value, dict) else getattr(value, "kind", "a number")
+
+
+LearningRate = Annotated[
+    Annotated[Annotated[float, Field(gt=0)], Tag("a number")]
+    | Annotated[LinearRate, Tag("linear")]
+    | Annotated[RunRate, Tag("run")],
+    Discriminator(kind),
+]
+
+
+class _Optimizer(Look):
+    learning_rate: LearningRate = Field(description="a number, constant over the stream, or a block: {kind: linear | run, …}")
     gain: GainSettings | None = Field(None, description="gain modulation of weight layers; left out: none")
+
+    @property
+    def donor(self) -> str | None:
+        """The optimizer whose runs this one's learning rate is read from."""
+        return self.learning_rate.optimizer if isinstance(self.learning_rate, RunRate) else None
 
 
 class SGDSettings(_Optimizer):
@@ -47,7 +83,7 @@ class SGDSettings(_Optimizer):
     method: Literal["sgd"]
     momentum: float = Field(0.0, ge=0, lt=1, description="0: plain SGD")
     backbone_momentum: float | None = Field(
-        None, ge=0, lt=1, description="momentum of what the gain leaves alone, where there is one; left out: momentum"
+        None, ge=0, lt=1, description="of the layers that a gain would leave alone: a CNN's but the head; left out: momentum"
     )
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from stability_gap.learners.build import GAINED, Model
+from stability_gap.learners.build import Model
+from stability_gap.learners.gain import gains_among, raw_weight_name
 from stability_gap.learners.linear import Linear, plain_linear
 
 
@@ -39,14 +40,11 @@ class StackedModel(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """The raw weight of every weight layer, (S, units, ...), by the layer's name."""
-        names = {id(module): name for name, module in self.one.named_modules()}
-        prefixes = {layer: names[id(module)] for layer, module in self.one.layers.items()}
-        raw = {name.removesuffix(GAINED).removesuffix(".weight"): name for name in self.stacked}
-        return {layer: self.stacked[raw[prefix]] for layer, prefix in prefixes.items()}
+        return {name: self.stacked[raw_weight_name(self.one, layer)] for name, layer in self.one.layers.items()}
 
     def gains(self) -> list[Tensor]:
         """The gain of each gain-modulated layer, (S, units) each; live buffers, in the order of the layers."""
-        return [buffer for name, buffer in self.buffers_of.items() if name.endswith(".parametrizations.weight.0.gain")]
+        return gains_among(self.buffers_of)
 
     def _mapped(self, images: Tensor, axis: int | None) -> Tensor:
         def logits(parameters: dict[str, Tensor], buffers: dict[str, Tensor], own_images: Tensor) -> Tensor:

@@ -1,45 +1,38 @@
-"""Our numbers beside the published ones, in the paper's table convention, and a sentence wherever they differ."""
+"""Our numbers beside the published ones, and a sentence wherever they differ. What agrees is judged in `analysis`."""
 
-import math
 from typing import Any
 
 import pandas as pd
 
 from stability_gap.presentation.formats import Cell, Table, number, spread
-from stability_gap.presentation.style import benchmark_label, optimizer_label, ordered
+from stability_gap.presentation.looks import Looks
 from stability_gap.presentation.tables import require_columns
 
-PAPER_METRICS = ["benchmark", "optimizer", "convention", "metric", "value", "sd"]
-REFERENCE = ["version", "benchmark", "optimizer", "metric", "value", "sd", "note"]
-BAND_POINTS, BAND_FRACTION = 2.0, 0.05
-"""A difference up to this (accuracy in percentage points, gap as a fraction) is called close whatever the sd."""
+NAME = "paper_comparison"
+AGREEMENT = ["benchmark", "version", "optimizer", "metric", "ours", "ours_sd", "n", "paper", "paper_sd"]
+AGREEMENT += ["difference", "standard_errors", "margin", "verdict", "note"]
+NOTABLE = ("differs", "undefined")
+"""Verdicts that get a sentence."""
 
-_CONVENTION = {"v1": "v1", "v2": "v2", "v3": "v2"}  # v2 and v3 take the minimum over the same blocks
+_VALUES = ["ours", "ours_sd", "paper", "paper_sd", "difference", "margin"]
 _METRICS = {
-    "paper_avg_acc": "avg-ACC (%)",
-    "paper_avg_min_acc": "avg-min-ACC (%)",
-    "paper_wc_acc": "WC-ACC (%)",
+    "paper_avg_acc": "avg-ACC",
+    "paper_avg_min_acc": "avg-min-ACC",
+    "paper_wc_acc": "WC-ACC",
     "paper_avg_sg": "avg-SG",
+    "paper_sg_2": "SG at switch 2",
 }
-_VERDICTS = {
-    "within_2_sd": "within 2 sd",
-    "close": "close",
-    "differs": "differs",
-    "undefined": "undefined",
-}
+_NOTHING = "The paper has no number for these benchmarks and optimizers."
 
 
-def paper_comparison(paper_metrics: pd.DataFrame, reference: pd.DataFrame) -> Table:
-    """Ours beside the paper's, for every published number whose benchmark, optimizer and metric we have.
+def paper_comparison(agreement: pd.DataFrame, looks: Looks) -> Table:
+    """Show ours beside the paper's, for every published number of which we have ours, with the verdict on agreement.
 
-    `paper_metrics`: paper_metrics.csv (columns `PAPER_METRICS`, accuracies as fractions). `reference`:
-    reference/paper_results.csv (columns `REFERENCE`, accuracies in percent). In `numbers` accuracies are in percent, as
-    published. Verdict: within_2_sd (the difference is at most two combined sd; needs the paper's sd), close (at most
-    `BAND_POINTS` or `BAND_FRACTION`), differs, or undefined (ours is). Errors: UserError where a column is missing.
+    agreement: agreement.csv (columns `AGREEMENT`, fractions); `numbers` is the same in the order of the configuration.
+    Errors: UserError where a column is missing.
     """
-    require_columns(paper_metrics, PAPER_METRICS, "paper_metrics.csv")
-    require_columns(reference, REFERENCE, "reference/paper_results.csv")
-    numbers = _numbers(paper_metrics, reference)
+    require_columns(agreement, AGREEMENT, "agreement.csv")
+    numbers = _sorted(agreement, looks)
     groups: list[list[list[Cell]]] = []
     last: tuple[str, ...] = ()
     for row in numbers.to_dict("records"):
@@ -47,95 +40,91 @@ def paper_comparison(paper_metrics: pd.DataFrame, reference: pd.DataFrame) -> Ta
         new_block = key[:2] != last[:2]
         if new_block:
             groups.append([])
-        digits = 1 if _is_percent(row["metric"]) else 3
+        scale, digits = _scale(row["metric"])
+        values = {name: row[name] * scale for name in _VALUES}
         texts = [
-            benchmark_label(row["benchmark"]) if new_block else "",
+            looks.benchmark(row["benchmark"]) if new_block else "",
             row["version"] if new_block else "",
-            optimizer_label(row["optimizer"]) if key != last else "",
-            _METRICS[row["metric"]],
-            spread(row["ours"], row["ours_sd"], digits),
-            spread(row["paper"], row["paper_sd"], digits),
-            number(row["difference"], digits, signed=True),
+            looks.optimizer(row["optimizer"]) if key != last else "",
+            _name(row["metric"]) + (" (%)" if digits == 1 else ""),
+            spread(values["ours"], values["ours_sd"], digits),
+            spread(values["paper"], values["paper_sd"], digits),
+            number(values["difference"], digits, signed=True),
+            number(row["standard_errors"], 1),
+            number(values["margin"], digits),
         ]
-        groups[-1].append([*(Cell(text) for text in texts), Cell(_VERDICTS[row["verdict"]], bold=row["verdict"] == "differs")])
+        verdict = str(row["verdict"]).replace("_", " ")
+        groups[-1].append([*(Cell(text) for text in texts), Cell(verdict, bold=row["verdict"] in NOTABLE)])
         last = key
-    header = ["Benchmark", "Paper", "Optimizer", "Metric", "Ours", "Published", "Difference", "Verdict"]
+    header = ["Benchmark", "Paper", "Optimizer", "Metric", "Ours", "Published", "Difference", "in se", "Margin", "Verdict"]
     title = "Our results beside the published ones, in the paper's table convention."
-    ours = sorted(set(paper_metrics["benchmark"]) - set(reference["benchmark"]))
-    notes = [
-        "Convention of the paper's tables: task 1, mean curve over seeds, standard deviations (ddof 0) propagated as "
-        "if independent. It understates the gap; Table 1 has the values per seed.",
-        f"Within 2 sd: the difference is at most two combined standard deviations. Close: at most {BAND_POINTS:g} "
-        f"percentage points of accuracy or {BAND_FRACTION:g} of stability gap. Published values without ± come without "
-        "a standard deviation.",
-    ]
-    if numbers.empty:
-        notes = ["The paper has no number for these benchmarks and optimizers."]
-    if ours:
-        notes.append(f"Not in the paper, so not compared: {', '.join(benchmark_label(name) for name in ours)}.")
-    return Table("paper_comparison", title, header, groups, notes, numbers, names=4)
+    return Table(NAME, title, header, groups, _notes(numbers, looks), numbers, names=4)
 
 
-def sentences(numbers: pd.DataFrame) -> list[str]:
-    """One sentence for each row of ``paper_comparison(...).numbers`` where ours differ; one in all where none does."""
+def sentences(agreement: pd.DataFrame, looks: Looks) -> list[str]:
+    """Write a sentence for each row of agreement.csv where ours differ or are undefined; one in all where none does."""
     result = []
-    for row in numbers[numbers["verdict"].isin(["differs", "undefined"])].to_dict("records"):
-        digits, unit, points = (1, " %", " percentage points") if _is_percent(row["metric"]) else (3, "", "")
-        who = f"{benchmark_label(row['benchmark'])}, {optimizer_label(row['optimizer'])}"
-        what = _METRICS[row["metric"]].removesuffix(" (%)")
-        published = f"{spread(row['paper'], row['paper_sd'], digits)}{unit} in {row['version']} of the paper"
+    numbers = _sorted(agreement, looks)
+    for row in numbers[numbers["verdict"].isin(NOTABLE)].to_dict("records"):
+        scale, digits = _scale(row["metric"])
+        values = {name: row[name] * scale for name in _VALUES}
+        unit, points = (" %", " percentage points") if digits == 1 else ("", "")
+        who = f"{looks.benchmark(row['benchmark'])}, {looks.optimizer(row['optimizer'])}"
+        published = f"{spread(values['paper'], values['paper_sd'], digits)}{unit} in {row['version']} of the paper"
         if row["verdict"] == "undefined":
-            result.append(f"{who}: our {what} is undefined, against {published}.")
+            result.append(f"{who}: our {_name(row['metric'])} is undefined, against {published}.")
             continue
-        ours = f"{spread(row['ours'], row['ours_sd'], digits)}{unit}"
-        size = f"{number(abs(row['difference']), digits)}{points} {'above' if row['difference'] > 0 else 'below'}"
-        result.append(f"{who}: our {what} is {ours}, {size} the {published}.")
+        ours = f"{spread(values['ours'], values['ours_sd'], digits)}{unit}"
+        size = f"{number(abs(values['difference']), digits)}{points} {'above' if row['difference'] > 0 else 'below'}"
+        result.append(f"{who}: our {_name(row['metric'])} is {ours}, {size} the {published}.")
     if not len(numbers):
-        return ["The paper has no number for these benchmarks and optimizers."]
-    return result or [f"All {len(numbers)} published numbers that we can compare with are within 2 sd or close."]
+        return [_NOTHING]
+    return result or [f"None of the {len(numbers)} published numbers that we can compare with differs from ours."]
 
 
-def _is_percent(metric: str) -> bool:
-    return metric.endswith("_acc")
-
-
-def _numbers(paper_metrics: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """One row per published number that we have too, with the columns of the CSV."""
-    ours = paper_metrics[paper_metrics["metric"].isin(list(_METRICS))].rename(columns={"value": "ours", "sd": "ours_sd"})
-    scale = ours["metric"].map(lambda metric: 100.0 if _is_percent(metric) else 1.0).astype(float)
-    ours = ours.assign(ours=ours["ours"] * scale, ours_sd=ours["ours_sd"] * scale)
-    paper = reference.rename(columns={"value": "paper", "sd": "paper_sd"})
-    paper = paper.assign(convention=paper["version"].map(_CONVENTION))
-    both = paper.merge(ours, on=["benchmark", "optimizer", "metric", "convention"], validate="many_to_one")
-    both = both.assign(difference=both["ours"] - both["paper"])
-    verdicts = [_verdict(row) for row in both.to_dict("records")]
-    both = both.assign(verdict=pd.Series(verdicts, index=both.index, dtype="object"))
-    ranks = {"optimizer": ordered(both["optimizer"]), "metric": list(_METRICS)}
-    both = both.sort_values(
-        ["benchmark", "version", "optimizer", "metric"],
-        key=lambda column: column.map(ranks[str(column.name)].index) if column.name in ranks else column,
-    )
-    columns = [
-        "benchmark",
-        "version",
-        "optimizer",
-        "metric",
-        "ours",
-        "ours_sd",
-        "paper",
-        "paper_sd",
-        "difference",
-        "verdict",
-        "note",
+def _notes(numbers: pd.DataFrame, looks: Looks) -> list[str]:
+    if numbers.empty:
+        return [_NOTHING]
+    low, high = int(numbers["n"].min()), int(numbers["n"].max())
+    notes = [
+        "Convention of the paper's tables: task 1, mean curve over seeds, standard deviations (ddof 0) propagated as if "
+        "independent. It understates the gap; Table 1 has the values per seed. Published values without ± come without a "
+        "standard deviation.",
+        "Agrees: the interval of the difference lies within the margin; differs: wholly outside; undecided: neither. In se: the "
+        f"difference in standard errors. Ours: n = {high if low == high else f'{low} to {high}'} seeds.",
     ]
-    return both[columns].reset_index(drop=True)
+    return notes + _reversed_orders(numbers, looks)
 
 
-def _verdict(row: dict[Any, Any]) -> str:
-    size = abs(row["difference"])
-    if math.isnan(size):
-        return "undefined"
-    ours_sd = 0.0 if math.isnan(row["ours_sd"]) else row["ours_sd"]
-    if not math.isnan(row["paper_sd"]) and size <= 2 * math.hypot(ours_sd, row["paper_sd"]):
-        return "within_2_sd"
-    return "close" if size <= (BAND_POINTS if _is_percent(row["metric"]) else BAND_FRACTION) else "differs"
+def _reversed_orders(numbers: pd.DataFrame, looks: Looks) -> list[str]:
+    """One note per pair of optimizers that stand in the other order than published; both their rows tell it."""
+    told: dict[tuple[str, ...], str] = {}
+    for row in numbers.fillna({"note": ""}).to_dict("records"):
+        for remark in str(row["note"]).split("; "):
+            if remark.startswith("order against "):
+                pair = sorted([row["optimizer"], remark.split(" ")[2]])
+                where = f"{looks.benchmark(row['benchmark'])} {row['version']}, {_name(row['metric'])}"
+                text = f"{where}, {looks.optimizer(row['optimizer'])}: {remark}."
+                told.setdefault((row["benchmark"], row["version"], row["metric"], *pair), text)
+    return list(told.values())
+
+
+def _scale(metric: str) -> tuple[float, int]:
+    """Factor and decimals: accuracies are printed in percent, gaps as fractions."""
+    return (100.0, 1) if metric.endswith("_acc") else (1.0, 3)
+
+
+def _name(metric: str) -> str:
+    return _METRICS.get(metric, metric.removeprefix("paper_"))
+
+
+def _sorted(agreement: pd.DataFrame, looks: Looks) -> pd.DataFrame:
+    ranks: dict[str, list[Any]] = {
+        "benchmark": looks.benchmark_order(agreement["benchmark"]),
+        "optimizer": looks.optimizer_order(agreement["optimizer"]),
+        "metric": [*_METRICS, *sorted(set(agreement["metric"]) - set(_METRICS))],
+    }
+    by = ["benchmark", "version", "optimizer", "metric"]
+    return agreement.sort_values(
+        by, key=lambda column: column.map(ranks[str(column.name)].index) if column.name in ranks else column, kind="stable"
+    ).reset_index(drop=True)

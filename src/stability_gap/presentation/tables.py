@@ -1,102 +1,108 @@
-"""Table 1 (accuracy and stability gap of every optimizer) and Table 2 (the gap at each switch)."""
+"""Tables of metrics as the configuration lists them: of the whole stream (Table 1) or of each switch or context (Table 2)."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
+from stability_gap.analysis.figure_data import best_means
+from stability_gap.analysis.metrics.registry import Metric
 from stability_gap.errors import UserError
-from stability_gap.presentation.formats import Cell, Table, number, spread
-from stability_gap.presentation.style import benchmark_label, optimizer_label, ordered
+from stability_gap.presentation.formats import Cell, Table, spread
+from stability_gap.presentation.looks import Looks
 
-BASELINE = "ngm_sgd"
-LEVEL = 0.05
 SUMMARY = ["benchmark", "optimizer", "metric", "context", "n", "mean", "sd", "diverged"]
-STATISTICS = ["benchmark", "metric", "optimizer_a", "optimizer_b", "mean_difference", "p_holm", "note"]
-REFERENCES = {"first": "task 1", "previous": "task k−1", "seen": "mean of tasks < k"}
+STATISTICS = ["benchmark", "metric", "optimizer_a", "optimizer_b", "mean_difference", "p_holm", "significant", "alpha", "note"]
 _MARKS = {"worse": "†", "better": "‡", "": ""}
+_DIGITS = {"accuracy": 1, "updates": 1}
+_ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
+_PLACES = {"switch": "k", "context": "context"}
 
 
-class _Column(NamedTuple):
-    label: str
-    percent: bool
-    higher_is_better: bool
+def metric_table(
+    name: str,
+    title: str,
+    metrics: Iterable[str],
+    known: Mapping[str, Metric],
+    summary: pd.DataFrame,
+    statistics: pd.DataFrame,
+    looks: Looks,
+) -> Table:
+    """Make the table `name` of the configuration: its title and metrics, all per stream, all per switch or all per context.
 
-
-_COLUMNS = {
-    "avg_acc": _Column("avg-ACC (%) ↑", True, True),
-    "min_acc": _Column("min-ACC (%) ↑", True, True),
-    "wc_acc": _Column("WC-ACC (%) ↑", True, True),
-    "avg_sg_first": _Column("avg-SG first ↓", False, False),
-    "avg_sg_previous": _Column("avg-SG previous ↓", False, False),
-    "avg_sg_seen": _Column("avg-SG seen ↓", False, False),
-}
-
-
-def table1(summary: pd.DataFrame, statistics: pd.DataFrame) -> Table:
-    """Accuracy and stability gap of every optimizer on every benchmark, mean ± sd over seeds.
-
-    `summary` and `statistics` are summary.csv and statistics.csv (columns in `SUMMARY` and `STATISTICS`, accuracies as
-    fractions). The best mean of a benchmark, as printed, is bold; † and ‡ mark what is significantly worse or better
-    than NGM-SGD (Holm-adjusted p < 0.05). Optimizers and metrics that are not there are left out or shown as "–".
-    Errors: UserError where a column is missing.
+    known: every registered metric, whose label, unit and direction are used. summary, statistics: summary.csv and
+    statistics.csv (columns in `SUMMARY` and `STATISTICS`, accuracies as fractions).
+    Errors: UserError where a metric is not registered, where they are not all of one kind, or where a column is missing.
     """
+    chosen = _registered(name, list(metrics), known)
     require_columns(summary, SUMMARY, "summary.csv")
-    require_columns(statistics, STATISTICS, "statistics.csv")
-    numbers = _table1_numbers(summary[summary["metric"].isin(list(_COLUMNS)) & summary["context"].isna()], statistics)
+    rows = summary[summary["metric"].isin(list(chosen))]
+    if next(iter(chosen.values())).per == "stream":
+        require_columns(statistics, STATISTICS, "statistics.csv")
+        return stream_table(name, title, chosen, rows[rows["context"].isna()], statistics, looks)
+    return switch_table(name, title, chosen, rows[rows["context"].notna()], looks)
+
+
+def stream_table(
+    name: str, title: str, metrics: Mapping[str, Metric], summary: pd.DataFrame, statistics: pd.DataFrame, looks: Looks
+) -> Table:
+    """Show each metric of every optimizer on every benchmark in a column of its own, mean ± sd over seeds.
+
+    The best mean of a benchmark, as printed, is bold; † and ‡ mark what is significantly worse or better than the reference
+    optimizer of `looks`. What is not there is left out or shown as "–". Arguments as in `metric_table`, already chosen.
+    """
+    numbers = _stream_numbers(metrics, summary, statistics, looks)
+    n = numbers.groupby(["benchmark", "optimizer"])["n"].max()
+    differ = len(set(n)) > 1  # else n stands once, in the notes
     groups = []
-    for benchmark in sorted(numbers["benchmark"].unique()):
+    for benchmark in looks.benchmark_order(numbers["benchmark"]):
         rows = numbers[numbers["benchmark"] == benchmark]
         group: list[list[Cell]] = []
-        for optimizer in ordered(rows["optimizer"]):
-            cells = rows[rows["optimizer"] == optimizer].set_index("metric")
-            diverged = int(cells["diverged"].max())
-            label = optimizer_label(optimizer) + (f" ({diverged} diverged)" if diverged else "")
-            start = [Cell("" if group else benchmark_label(benchmark)), Cell(label), Cell(str(cells["n"].max()))]
-            group.append(start + [_cell(cells.loc[metric]) if metric in cells.index else Cell("–") for metric in _COLUMNS])
+        for optimizer in looks.optimizer_order(rows["optimizer"]):
+            of_optimizer = rows[rows["optimizer"] == optimizer]
+            cells = {row["metric"]: row for row in of_optimizer.to_dict("records")}
+            diverged = int(of_optimizer["diverged"].max())
+            label = looks.optimizer(optimizer) + (f" ({diverged} diverged)" if diverged else "")
+            start = [Cell("" if group else looks.benchmark(benchmark)), Cell(label)]
+            start += [Cell(str(n[benchmark, optimizer]))] * differ
+            group.append(start + [_stream_cell(cells[key], metrics[key]) if key in cells else Cell("–") for key in metrics])
         groups.append(group)
-    header = ["Benchmark", "Optimizer", "n", *(column.label for column in _COLUMNS.values())]
-    title = "Accuracy and stability gap, mean ± standard deviation over seeds."
-    return Table("table1", title, header, groups, _table1_notes(numbers, statistics), numbers)
+    header = ["Benchmark", "Optimizer", *["n"] * differ, *(_heading(metric) for metric in metrics.values())]
+    notes = [f"{_units(metrics)}Bold: best mean of the benchmark.", _seeds_note(numbers, looks)]
+    notes += _marks_notes(numbers, statistics, metrics, looks)
+    return Table(name, _sentence(title), header, groups, notes, numbers)
 
 
-def table2(summary: pd.DataFrame) -> Table:
-    """Stability gap at each switch, mean ± sd over seeds: rows benchmark, reference task and switch k, one column per
-    optimizer.
+def switch_table(name: str, title: str, metrics: Mapping[str, Metric], summary: pd.DataFrame, looks: Looks) -> Table:
+    """Show each metric at every switch or context: rows benchmark, metric and k, one column per optimizer, mean ± sd.
 
-    `summary` is summary.csv (columns in `SUMMARY`; metrics sg_first, sg_previous, sg_seen, with context = k). The
-    smallest mean of a row, as printed, is bold. Errors: UserError where a column is missing.
+    The best mean of a row, as printed, is bold. Arguments as in `metric_table`, already chosen.
     """
-    require_columns(summary, SUMMARY, "summary.csv")
-    metrics = {f"sg_{reference}": reference for reference in REFERENCES}
-    rows = summary[summary["metric"].isin(list(metrics)) & summary["context"].notna()]
-    numbers = rows.assign(switch=rows["context"].astype(int), reference=rows["metric"].map(metrics))
-    numbers = _sorted(numbers, ["benchmark", "reference", "switch", "optimizer"])
-    numbers = numbers[["benchmark", "reference", "switch", "optimizer", "n", "mean", "sd", "diverged"]]
-    optimizers = ordered(numbers["optimizer"])
+    place = next(iter(metrics.values())).per
+    numbers = summary.assign(**{place: summary["context"].astype(int)})
+    numbers = _sorted(numbers, ["benchmark", "metric", place, "optimizer"], metrics, looks)
+    numbers = numbers[["benchmark", "metric", place, "optimizer", "n", "mean", "sd", "diverged"]]
+    optimizers = looks.optimizer_order(numbers["optimizer"])
     groups = []
-    for (benchmark, reference), block in numbers.groupby(["benchmark", "reference"], sort=False):
-        group: list[list[Cell]] = []
-        for switch, cells in block.groupby("switch"):
+    for (benchmark, key), block in numbers.groupby(["benchmark", "metric"], sort=False):
+        metric, group = metrics[str(key)], list[list[Cell]]()
+        scale, digits = _scale(metric)
+        for at, cells in block.groupby(place):
             cells = cells.set_index("optimizer")
-            smallest = number(cells["mean"].min(), 3)
-            shown = []
-            for name in optimizers:
-                text = spread(cells["mean"][name], cells["sd"][name], 3) if name in cells.index else "–"
-                shown.append(Cell(text, bold=text != "–" and text.split(" ")[0] == smallest))
-            start = ["" if group else benchmark_label(str(benchmark)), "" if group else str(reference), str(switch)]
+            best = best_means(cells["mean"] * scale, digits, metric.better)
+            shown = [
+                Cell(spread(cells["mean"][each] * scale, cells["sd"][each] * scale, digits), bool(best[each]))
+                if each in cells.index
+                else Cell("–")
+                for each in optimizers
+            ]
+            start = ["" if group else looks.benchmark(str(benchmark)), "" if group else _heading(metric), str(at)]
             group.append([*(Cell(text) for text in start), *shown])
         groups.append(group)
-    meaning = "; ".join(f"{name}: {text}" for name, text in REFERENCES.items())
-    notes = [
-        "Stability gap at the switch to task k: the fall of accuracy below its value at the switch, as a fraction of "
-        "that value. "
-        f"Reference: {meaning}. Bold: smallest mean of the row.",
-        _seeds_note(numbers),
-    ]
-    header = ["Benchmark", "Reference", "k", *(optimizer_label(name) for name in optimizers)]
-    title = "Stability gap at each switch, mean ± standard deviation over seeds."
-    return Table("table2", title, header, groups, notes, numbers, names=3)
+    header = ["Benchmark", "Metric", _PLACES[place], *(looks.optimizer(each) for each in optimizers)]
+    notes = [f"{_units(metrics)}Bold: best mean of the row.", _seeds_note(numbers, looks)]
+    return Table(name, _sentence(title), header, groups, notes, numbers, names=3)
 
 
 def require_columns(table: pd.DataFrame, columns: list[str], name: str) -> None:
@@ -106,9 +112,50 @@ def require_columns(table: pd.DataFrame, columns: list[str], name: str) -> None:
         raise UserError(f"{name} lacks the column(s) {', '.join(missing)}; make it again. See docs/data-contracts.md.")
 
 
-def _sorted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Rows sorted by the columns `by`, optimizers, metrics and references in the order in which they are printed."""
-    ranks = {"optimizer": ordered(table["optimizer"]), "metric": list(_COLUMNS), "reference": list(REFERENCES)}
+def _registered(name: str, metrics: list[str], known: Mapping[str, Metric]) -> dict[str, Metric]:
+    where = f"tables.{name}.metrics"
+    if unknown := [each for each in metrics if each not in known]:
+        raise UserError(f"{where}: no metric {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
+    chosen = {each: known[each] for each in metrics}
+    kinds = {metric.per: each for each, metric in chosen.items()}
+    if len(kinds) > 1:
+        told = ", ".join(f"{each} is per {per}" for per, each in kinds.items())
+        raise UserError(f"{where}: {told}; a table holds metrics of one kind, so make two tables.")
+    return chosen
+
+
+def _scale(metric: Metric) -> tuple[float, int]:
+    """Factor and decimals with which a metric is printed."""
+    return (100.0 if metric.unit == "accuracy" else 1.0), _DIGITS.get(metric.unit, 3)
+
+
+def _heading(metric: Metric) -> str:
+    """Label, unit and direction: "avg-ACC (%) ↑"."""
+    unit = {"accuracy": " (%)", "gap": "", "gain": ""}.get(metric.unit, f" ({metric.unit})")
+    return f"{metric.label}{unit}{_ARROWS[metric.better]}"
+
+
+def _units(metrics: Mapping[str, Metric]) -> str:
+    """What the units of these metrics mean, as a sentence with a blank behind it; empty where nothing is to be said."""
+    units = {metric.unit for metric in metrics.values()}
+    texts = ["accuracy in percent"] * ("accuracy" in units)
+    if "gap" in units:
+        what = "stability gap as the fall below the accuracy at the switch, as a fraction of it"
+        texts.append(f"{what}, on task 1 (first), the task before (previous) or all tasks before (seen, mean)")
+    return _sentence("; ".join(texts)[:1].upper() + "; ".join(texts)[1:]) + " " if texts else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _sorted(table: pd.DataFrame, by: list[str], metrics: Iterable[str], looks: Looks) -> pd.DataFrame:
+    """Rows sorted by the columns `by`, names in the order in which they are printed."""
+    ranks = {
+        "benchmark": looks.benchmark_order(table["benchmark"]),
+        "optimizer": looks.optimizer_order(table["optimizer"]),
+        "metric": list(metrics),
+    }
 
     def key(column: pd.Series) -> pd.Series:
         return column.map(ranks[str(column.name)].index) if column.name in ranks else column
@@ -116,53 +163,53 @@ def _sorted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return table.sort_values(by, key=key, kind="stable").reset_index(drop=True)
 
 
-def _table1_numbers(summary: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
-    """One row per benchmark, optimizer, metric: n, mean, sd, diverged, best, p_holm and mark against the baseline."""
-    numbers = _sorted(summary[[column for column in SUMMARY if column != "context"]], ["benchmark", "optimizer", "metric"])
-    numbers = numbers.merge(
-        _against_baseline(statistics), how="left", on=["benchmark", "metric", "optimizer"], validate="one_to_one"
-    )
-    best, marks = [], []
-    for row in numbers.to_dict("records"):
-        column = _COLUMNS[row["metric"]]
-        rivals = numbers.loc[(numbers["benchmark"] == row["benchmark"]) & (numbers["metric"] == row["metric"]), "mean"]
-        top = rivals.max() if column.higher_is_better else rivals.min()
-        best.append(bool(rivals.notna().any()) and _mean_text(row["mean"], column) == _mean_text(top, column))
-        mark = ""
-        if row["p_holm"] < LEVEL and not math.isnan(row["mean"]):
-            mark = "better" if (row["mean_difference"] > 0) == column.higher_is_better else "worse"
-        marks.append(mark)
-    return numbers.drop(columns=["mean_difference", "note"]).assign(best=best, mark=marks)
+def _stream_numbers(metrics: Mapping[str, Metric], summary: pd.DataFrame, statistics: pd.DataFrame, looks: Looks) -> pd.DataFrame:
+    """One row per benchmark, optimizer, metric: n, mean, sd, diverged, best, p_holm and mark against the reference."""
+    columns = [column for column in SUMMARY if column != "context"]
+    numbers = _sorted(summary[columns], ["benchmark", "optimizer", "metric"], metrics, looks)
+    tests = _against_reference(statistics, looks.reference).drop(columns=["note", "alpha"])
+    numbers = numbers.merge(tests, how="left", on=["benchmark", "metric", "optimizer"], validate="one_to_one")
+    best = pd.Series(False, index=numbers.index)
+    for (_, key), rows in numbers.groupby(["benchmark", "metric"]):
+        scale, digits = _scale(metrics[str(key)])
+        best[rows.index] = best_means(rows["mean"] * scale, digits, metrics[str(key)].better)
+    marks = [_mark(row, metrics[row["metric"]].better) for row in numbers.to_dict("records")]
+    return numbers.drop(columns=["mean_difference", "significant"]).assign(best=best, mark=pd.Series(marks, dtype=object))
 
 
-def _against_baseline(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons with the baseline, each read as optimizer − baseline; one column `optimizer` instead of two."""
-    first = statistics[statistics["optimizer_b"] == BASELINE].rename(columns={"optimizer_a": "optimizer"})
-    second = statistics[statistics["optimizer_a"] == BASELINE].rename(columns={"optimizer_b": "optimizer"})
+def _mark(row: Mapping[Any, Any], better: str | None) -> str:
+    if better is None or row["significant"] is not True or math.isnan(row["mean"]):
+        return ""
+    return "better" if (row["mean_difference"] > 0) == (better == "higher") else "worse"
+
+
+def _against_reference(statistics: pd.DataFrame, reference: str | None) -> pd.DataFrame:
+    """The comparisons with the reference, each read as optimizer − reference; one column `optimizer` instead of two."""
+    first = statistics[statistics["optimizer_b"] == reference].rename(columns={"optimizer_a": "optimizer"})
+    second = statistics[statistics["optimizer_a"] == reference].rename(columns={"optimizer_b": "optimizer"})
     second = second.assign(mean_difference=-second["mean_difference"])
-    return pd.concat([first, second])[["benchmark", "metric", "optimizer", "mean_difference", "p_holm", "note"]]
+    both = pd.concat([first, second])[
+        ["benchmark", "metric", "optimizer", "mean_difference", "p_holm", "significant", "alpha", "note"]
+    ]
+    return both.assign(significant=both["significant"].map(bool).astype(object))
 
 
-def _mean_text(mean: float, column: _Column) -> str:
-    return number(mean * 100, 1) if column.percent else number(mean, 3)
-
-
-def _cell(row: "pd.Series[Any]") -> Cell:
-    column = _COLUMNS[str(row.name)]
-    scale, digits = (100, 1) if column.percent else (1, 3)
+def _stream_cell(row: Mapping[Any, Any], metric: Metric) -> Cell:
+    scale, digits = _scale(metric)
     return Cell(spread(row["mean"] * scale, row["sd"] * scale, digits), bool(row["best"]), _MARKS[str(row["mark"])])
 
 
-def _seeds_note(numbers: pd.DataFrame) -> str:
+def _seeds_note(numbers: pd.DataFrame, looks: Looks) -> str:
     """n, every optimizer with diverged runs, and every one with fewer values than seeds."""
     if numbers.empty:
         return "No results."
     most = numbers.groupby(["benchmark", "optimizer"])["n"].max()  # fewer where a metric is undefined
     low, high = int(most.min()), int(most.max())
-    text = f"n = {high} seed{'s' * (high != 1)}." if low == high else f"n = {low} to {high} seeds."
+    text = f"Mean ± standard deviation over n = {high} seed{'s' * (high != 1)}." if low == high else ""
+    text = text or f"Mean ± standard deviation over n = {low} to {high} seeds."
     diverged, fewer = [], []
     for (benchmark, optimizer), rows in numbers.groupby(["benchmark", "optimizer"], sort=False):
-        where = f"{optimizer_label(str(optimizer))} on {benchmark_label(str(benchmark))}"
+        where = f"{looks.optimizer(str(optimizer))} on {looks.benchmark(str(benchmark))}"
         seeds = int(rows["n"].max())
         if rows["diverged"].max():
             diverged.append(f"{where}, {rows['diverged'].max()} of {seeds}")
@@ -174,27 +221,24 @@ def _seeds_note(numbers: pd.DataFrame) -> str:
     return text + (f" Some values are undefined for some seeds: {'; '.join(fewer)}." if fewer else "")
 
 
-def _table1_notes(numbers: pd.DataFrame, statistics: pd.DataFrame) -> list[str]:
+def _marks_notes(numbers: pd.DataFrame, statistics: pd.DataFrame, metrics: Mapping[str, Metric], looks: Looks) -> list[str]:
+    """What † and ‡ mean, or why there are none."""
+    if looks.reference is None:
+        return []
+    name = looks.optimizer(looks.reference)
+    if looks.reference not in set(numbers["optimizer"]):
+        return [f"{name} was not run here, so nothing is marked."]
+    tests = _against_reference(statistics, looks.reference)
+    tests = _sorted(tests[tests["metric"].isin(list(metrics))], ["benchmark"], metrics, looks)
+    levels = " or ".join(f"{alpha:g}" for alpha in sorted(tests["alpha"].unique()))
     notes = [
-        "Accuracy in percent; stability gap as a fraction, against task 1 (first), the task before (previous) or the "
-        "mean of all tasks before (seen). Bold: best mean of the benchmark.",
-        _seeds_note(numbers),
-    ]
-    if BASELINE not in set(numbers["optimizer"]):
-        return [*notes, f"{optimizer_label(BASELINE)} was not run here, so nothing is marked."]
-    notes.append(
-        f"† significantly worse, ‡ significantly better than {optimizer_label(BASELINE)}: two-sided sign-flip "
-        "permutation test of the mean difference, paired by seed, Holm-adjusted within each benchmark and metric, "
-        f"p < {LEVEL}."
-    )
-    tests = _against_baseline(statistics)
-    tests = tests[tests["metric"].isin(list(_COLUMNS))].sort_values("benchmark", kind="stable")
+        f"† significantly worse, ‡ significantly better than {name}: two-sided sign-flip permutation test of the mean "
+        f"difference, paired by seed, Holm-adjusted within each benchmark and metric, p < {levels}."
+    ] * bool(levels)
     weak = {
-        f"{benchmark_label(row['benchmark'])}: {remark}": None
+        f"{looks.benchmark(row['benchmark'])}: {remark}": None
         for row in tests.to_dict("records")
         for remark in str(row["note"]).split("; ")
         if "cannot reach" in remark or "no test" in remark
     }
-    if weak:
-        notes.append(f"Too few seeds for marks: {'; '.join(weak)}.")
-    return notes
+    return notes + [f"Too few seeds for marks: {'; '.join(weak)}."] * bool(weak)

@@ -1,1 +1,1 @@
-"""Images to a stream of tasks."""
+"""Turn images into a stream of tasks."""

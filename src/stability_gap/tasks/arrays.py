@@ -1,9 +1,8 @@
-"""Reading and checking the arrays of npz files, with messages that name file and array."""
+"""Read and check the arrays of npz files, with messages that name file and array."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +21,16 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, Arr
             return {name: _read_array(path, archive, name) for name in names or archive.files}
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
-    except (
-        AttributeError,
-        TypeError,
-        ValueError,
-        OSError,
-        EOFError,
-        BadZipFile,
-    ) as error:  # the first two: npy, not npz
+    except UserError:
+        raise
+    except Exception as error:  # numpy and zipfile raise many types on damaged bytes
         raise UserError(f"{path} is damaged or no plain npz file ({error}); delete it and make it again.") from error
 
 
 def check_labelled_images(
     path: Path, arrays: dict[str, Array], images_name: str, labels_name: str, classes: int
 ) -> tuple[Images, Labels]:
-    """Images, uint8 (n, H, W) or (n, H, W, 3), and their labels, 0 … classes−1, int64 (n,). Errors: UserError."""
+    """Return images, uint8 (n, H, W) or (n, H, W, 3), and their labels, 0 … classes−1, int64 (n,). Errors: UserError."""
     images = arrays[images_name]
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         raise UserError(
@@ -49,7 +43,7 @@ def check_labelled_images(
 
 
 def check_labels(path: Path, arrays: dict[str, Array], name: str, count: int, classes: int) -> Labels:
-    """Labels, 0 … classes−1, of `count` images, int64 (count,). Errors: UserError."""
+    """Return labels, 0 … classes−1, of `count` images, int64 (count,). Errors: UserError."""
     labels = arrays[name]
     if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (count,):
         raise UserError(f"{path}: array '{name}' is {_describe(labels)}; {count} images need {count} integers.")
@@ -62,7 +56,7 @@ def check_labels(path: Path, arrays: dict[str, Array], name: str, count: int, cl
 
 
 def check_names(path: Path, arrays: dict[str, Array], name: str) -> tuple[str, ...]:
-    """Texts of an array of names (n,). Errors: UserError."""
+    """Return the texts of an array of names (n,). Errors: UserError."""
     names = arrays[name]
     if names.dtype.kind != "U" or names.ndim != 1 or not names.size:
         raise UserError(f"{path}: array '{name}' is {_describe(names)}; names are text (n,).")
@@ -79,7 +73,7 @@ def check_same_size(path: Path, arrays: dict[str, Array], train_name: str, test_
 def check_normalisation(
     path: Path, arrays: dict[str, Array], images_name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`mean` and `std`, float32 (1,) or (channels,), finite, std above 0. Errors: UserError."""
+    """Return `mean` and `std`, float32 (1,) or (channels,), finite, std above 0. Errors: UserError."""
     channels = arrays[images_name].shape[3:]
     for name in ("mean", "std"):
         values = arrays[name]
@@ -100,6 +94,8 @@ def _read_array(path: Path, archive: Any, name: str) -> Array:
         raise UserError(f"{path} lacks the array '{name}'; it has {', '.join(archive.files) or 'none'}.")
     try:
         array: Array = archive[name]
+    except MemoryError as error:
+        raise UserError(f"{path}: array '{name}' does not fit into memory, or its header is damaged ({error}).") from error
     except ValueError as error:
         raise UserError(
             f"{path}: array '{name}' cannot be read ({error}). Save it as plain numbers or text; "

@@ -1,14 +1,14 @@
-"""Prepared data sets: data.npz and data.json in one folder."""
+"""Write and read prepared data sets: data.npz and data.json in one folder."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stability_gap.errors import UserError
-from stability_gap.files import digest, read_json, write_json, write_npz
+from stability_gap.files import digest, write_json, write_npz
 from stability_gap.tasks.arrays import Array, read_arrays
 from stability_gap.tasks.datasets import COARSE, LABELLED_IMAGES, Dataset, assemble
+from stability_gap.tasks.facts import DatasetFacts, read_facts
 from stability_gap.tasks.settings import DatasetSettings
 
 
@@ -31,28 +31,18 @@ def write(dataset: Dataset, name: str, settings: DatasetSettings, folder: Path) 
     )
 
 
-def read(folder: Path) -> tuple[Dataset, str, str]:
-    """The data set that `write` left in `folder`, its name and its digest. Errors: UserError."""
-    about = read_facts(folder / "data.json", "classes", "official", "files", "dataset", "digest")
+def read(folder: Path) -> tuple[Dataset, DatasetFacts]:
+    """Read the data set that `write` left in `folder`, and what data.json says of it. Errors: UserError."""
+    facts = read_facts(folder / "data.json", DatasetFacts)
     path = folder / "data.npz"
     arrays = read_arrays(path)
     lacking = [field for field in (*LABELLED_IMAGES, "mean", "std") if field not in arrays]
     if lacking:
         raise UserError(f"{path} lacks the array(s) {', '.join(lacking)}; delete it and run again.")
-    dataset = assemble(path, arrays, about["classes"], about["official"], about["files"])
-    return dataset, about["dataset"], about["digest"]
-
-
-def read_facts(path: Path, *keys: str) -> dict[str, Any]:
-    """Content of a JSON file that has at least `keys`. Errors: UserError."""
-    facts: dict[str, Any] = read_json(path)
-    lacking = [key for key in keys if key not in facts]
-    if lacking:
-        raise UserError(f"{path} lacks {', '.join(lacking)}; delete it and run again.")
-    return facts
+    return assemble(path, arrays, facts.classes, facts.official, facts.files), facts
 
 
 def _counts(labels: Array, classes: int) -> list[int]:
-    """Images per class."""
+    """Count the images of each class."""
     counts: list[int] = np.bincount(labels, minlength=classes).tolist()
     return counts

@@ -1,5 +1,6 @@
-"""Data sets as plain arrays, whatever files they come from."""
+"""Load data sets as plain arrays, whatever files they come from."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ COARSE = ("train_coarse_labels", "test_coarse_labels", "coarse_names")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with their labels, split into training and test set.
+    """Hold images with their labels, split into training and test set.
 
     train_images, test_images: uint8 (n, H, W) or (n, H, W, 3), raw pixels. train_labels, test_labels: int64 (n,),
     0 … classes−1. mean, std: float32 (1,) or (3,), in raw pixel units: (pixel − mean) / std. official: made from the
@@ -73,15 +74,6 @@ def load(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
             return _load_npz(settings, data_root, settings.classes, _normalisation(settings))
         case ImageFolderSettings():
             return _load_image_folder(settings, data_root)
-
-
-def download(settings: DatasetSettings, data_root: Path) -> None:
-    """Fetch the official files that `data_root` lacks, unless an npz file takes their place. Errors: UserError.
-
-    Other sources have nothing to fetch.
-    """
-    if isinstance(settings, TorchvisionSettings) and _replacement(settings, data_root) is None:
-        official_files.download(settings.name, data_root, _npz_file(settings))
 
 
 def assemble(
@@ -161,9 +153,9 @@ def _load_official(settings: TorchvisionSettings, data_root: Path, download: boo
 
 
 def _replacement(settings: TorchvisionSettings, data_root: Path) -> NpzArrays | None:
-    """The npz file that is there while official files are not; None where there is none or none is needed."""
+    """Find the npz file that is there while official files are not; None where there is none or none is needed."""
     npz = settings.npz
-    if npz is None or not (data_root / npz.file).is_file() or not official_files.missing_files(settings.name, data_root):
+    if npz is None or not os.path.isfile(data_root / npz.file) or not official_files.missing_files(settings.name, data_root):
         return None
     return npz
 
@@ -180,7 +172,7 @@ def _load_image_folder(settings: ImageFolderSettings, data_root: Path) -> Datase
 
 def _load_npz(npz: NpzArrays, data_root: Path, classes: int, normalisation: dict[str, Array]) -> Dataset:
     path = data_root / npz.file
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(
             f"file: {npz.file} is not in data_root ({data_root}). "
             "Copy it there, or set data_root in the configuration to the folder that has it."
@@ -192,7 +184,7 @@ def _load_npz(npz: NpzArrays, data_root: Path, classes: int, normalisation: dict
 
 
 def _normalisation(settings: TorchvisionSettings | NpzSettings | ImageFolderSettings) -> dict[str, Array]:
-    """Mean and std in raw pixel units."""
+    """Return mean and std in raw pixel units."""
     return {
         "mean": (np.array(settings.mean) * 255).astype(np.float32),
         "std": (np.array(settings.std) * 255).astype(np.float32),

@@ -1,8 +1,9 @@
-"""Images in a folder, listed with their labels by CSV files, as mini-ImageNet is usually stored."""
+"""Read images in a folder, listed with their labels by CSV files, as mini-ImageNet is usually stored."""
 
 import csv
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ HOW_TO_GET_IT = (
 
 
 def read(settings: ImageFolderSettings, data_root: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays of the images that `settings` choose, and the sha256 of each CSV file and of all the images together.
+    """Read the images that `settings` choose, and the sha256 of each CSV file and of all the images together.
 
     Arrays: train_images, test_images uint8 (n, H, W, 3), class by class; train_labels, test_labels int64 (n,), the place
     of an image's label in the class order. The sha256 of the images is that of their sha256 sums, training images first.
@@ -45,7 +46,7 @@ def read(settings: ImageFolderSettings, data_root: Path) -> tuple[dict[str, Arra
 
 
 def _list_images(settings: ImageFolderSettings, data_root: Path) -> dict[str, list[str]]:
-    """Filenames of every label in the order of the joined CSV files, labels in the order of their first appearance."""
+    """List the filenames of every label, in the order of the joined CSV files, labels in the order of their first appearance."""
     listed: dict[str, list[str]] = {}
     seen: set[str] = set()
     for split in settings.splits:
@@ -58,9 +59,9 @@ def _list_images(settings: ImageFolderSettings, data_root: Path) -> dict[str, li
 
 
 def _read_rows(split: str, data_root: Path) -> list[tuple[str, str]]:
-    """Filename and label of every row of a CSV file, at least one. Errors: UserError."""
+    """Read filename and label of every row of a CSV file, at least one. Errors: UserError."""
     path = data_root / split
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"splits: {split} is not in data_root ({data_root}). {HOW_TO_GET_IT}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -90,13 +91,17 @@ def _check_row(row: dict[str, Any], path: Path, line: int) -> tuple[str, str]:
 
 
 def _choose(settings: ImageFolderSettings, listed: dict[str, list[str]]) -> list[list[str]]:
-    """Filenames of each chosen class, in class order. Errors: UserError where classes or images of one are too few."""
+    """List the filenames of each chosen class, in class order. Errors: UserError where classes or images of one are too few."""
     where = ", ".join(settings.splits)
     order = settings.class_order or list(listed)
     unknown = [label for label in order if label not in listed]
     if unknown:
         raise UserError(
             f"class_order: {where} lists no {unknown[0]}; it lists {len(listed)} labels, such as {next(iter(listed))}."
+        )
+    if len(order) < 2:
+        raise UserError(
+            f"{where} lists one label, {order[0]}, only; at least two classes are needed to learn to tell them apart."
         )
     if settings.classes and len(order) < settings.classes:
         raise UserError(f"classes: {settings.classes} asked for, but {where} lists {len(order)}; lower it or add CSV files.")
@@ -111,14 +116,14 @@ def _choose(settings: ImageFolderSettings, listed: dict[str, list[str]]) -> list
 
 
 def _check_there(folder: str, data_root: Path, names: list[str]) -> None:
-    missing = [name for name in names if not (data_root / folder / name).is_file()]
+    missing = [name for name in names if not os.path.isfile(data_root / folder / name)]
     if missing:
         others = f" and {len(missing) - 1} more listed images are" if len(missing) > 1 else " is"
         raise UserError(f"folder: {missing[0]}{others} not in {data_root / folder}. {HOW_TO_GET_IT}")
 
 
 def _read_image(path: Path, size: list[int], sums: Any) -> Images:
-    """Pixels of an image, uint8 (H, W, 3); adds its sha256 to `sums`. Errors: UserError."""
+    """Read the pixels of an image, uint8 (H, W, 3); add its sha256 to `sums`. Errors: UserError."""
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
@@ -129,7 +134,9 @@ def _read_image(path: Path, size: list[int], sums: Any) -> Images:
                     "Nothing is resized here: correct size, or resize the files."
                 )
             pixels = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's broken PNG
+    except UserError:
+        raise
+    except Exception as error:  # Pillow raises many types on damaged bytes
         raise UserError(f"{path} cannot be read as an image ({error}). Replace the file.") from error
     sums.update(hashlib.sha256(content).digest())
     return pixels

@@ -1,4 +1,4 @@
-"""The official files of MNIST, CIFAR-10 and CIFAR-100, in torchvision's layout, read only after their md5 matched.
+"""Read the official files of MNIST, CIFAR-10 and CIFAR-100, in torchvision's layout, only after their md5 matched.
 
 The md5 sums and addresses are torchvision's own tables. torchvision unpacks what it downloads; here archives are read
 as they are, so that a read-only folder will do. CIFAR is read from its unpacked folder where that is complete, else
@@ -10,9 +10,7 @@ import hashlib
 import io
 import os
 import pickle
-import socket
 import tarfile
-import tempfile
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -24,14 +22,14 @@ import numpy as np
 from stability_gap.errors import UserError
 from stability_gap.tasks.arrays import Array
 
-STALLED_AFTER = 60.0  # seconds without a byte; torchvision alone would wait for ever
+STALLED_AFTER = 60.0  # seconds without a byte
 ATTEMPTS = 2  # rounds over all mirrors; more would make a user without a network wait for long
 PAUSE = 5.0  # seconds between two rounds
 
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """A published file: `path` relative to data_root, its md5 and where it can be had."""
+    """Name a published file: `path` relative to data_root, its md5 and where it can be had."""
 
     path: str
     md5: str
@@ -39,7 +37,7 @@ class OfficialFile:
 
 
 def read(name: str, data_root: Path, npz: str | None = None) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays of the data set `name` (MNIST, CIFAR10 or CIFAR100) and the sha256 of every file read.
+    """Read the arrays of the data set `name` (MNIST, CIFAR10 or CIFAR100) and the sha256 of every file.
 
     Arrays: train_images, test_images uint8 (n, H, W) or (n, H, W, 3); train_labels, test_labels (n,); for CIFAR100 also
     train_coarse_labels, test_coarse_labels (n,) and coarse_names (20,). `npz` is the file that the message names where
@@ -61,17 +59,17 @@ def read(name: str, data_root: Path, npz: str | None = None) -> tuple[dict[str, 
 
 
 def missing_files(name: str, data_root: Path) -> list[OfficialFile]:
-    """Published files of the data set `name` that are needed and not in `data_root`."""
+    """List the published files of the data set `name` that are needed and not in `data_root`."""
     if _is_unpacked(name, data_root):
         return []
-    return [file for file in _published_files(name) if not (data_root / file.path).is_file()]
+    return [file for file in _published_files(name) if not os.path.isfile(data_root / file.path)]
 
 
 def download(name: str, data_root: Path, npz: str | None = None) -> None:
     """Fetch what `missing_files` lists, each file whole or not at all; `npz` as in `read`. Errors: UserError.
 
-    Two processes that do so at once need no lock: each downloads into a folder of its own and moves a file into place
-    after its md5 matched, so the one that comes second replaces a file by the same bytes.
+    Two processes that do so at once need no lock: each downloads into a file of its own and moves it into place after its md5
+    matched, so the one that comes second replaces a file by the same bytes.
     """
     for file in missing_files(name, data_root):
         _fetch(name, file, data_root, npz)
@@ -90,7 +88,7 @@ def _published_files(name: str) -> list[OfficialFile]:
 
 
 def _unpacked_files(name: str) -> list[OfficialFile]:
-    """Content of CIFAR's archive: the training files in order, the test file, the names of the classes."""
+    """List the content of CIFAR's archive: the training files in order, the test file, the names of the classes."""
     from torchvision import datasets
 
     source: Any = getattr(datasets, name)
@@ -99,11 +97,11 @@ def _unpacked_files(name: str) -> list[OfficialFile]:
 
 
 def _is_unpacked(name: str, data_root: Path) -> bool:
-    return name != "MNIST" and all((data_root / file.path).is_file() for file in _unpacked_files(name))
+    return name != "MNIST" and all(os.path.isfile(data_root / file.path) for file in _unpacked_files(name))
 
 
 def _verified(file: OfficialFile, data_root: Path) -> bytes:
-    """Content of a file whose md5 is the published one. Errors: UserError."""
+    """Read a file whose md5 is the published one. Errors: UserError."""
     path = data_root / file.path
     try:
         content = path.read_bytes()
@@ -122,7 +120,7 @@ def _mnist_arrays(contents: dict[str, bytes]) -> dict[str, Array]:
 
 
 def _parse_idx(compressed: bytes) -> Array:
-    """Array of an idx file: 2 zero bytes, type (8: uint8), the number of dimensions, each big-endian, the data."""
+    """Read an idx file: 2 zero bytes, type (8: uint8), the number of dimensions, each big-endian, the data."""
     content = gzip.decompress(compressed)
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
@@ -130,7 +128,7 @@ def _parse_idx(compressed: bytes) -> Array:
 
 
 def _cifar_contents(name: str, data_root: Path) -> dict[str, bytes]:
-    """Content of every file of CIFAR's folder, in the order of `_unpacked_files`."""
+    """Read every file of CIFAR's folder, in the order of `_unpacked_files`."""
     files = _unpacked_files(name)
     if _is_unpacked(name, data_root):
         return {file.path: _verified(file, data_root) for file in files}
@@ -161,30 +159,22 @@ def _cifar_arrays(name: str, contents: dict[str, bytes]) -> dict[str, Array]:
 def _fetch(name: str, file: OfficialFile, data_root: Path, npz: str | None) -> None:
     """Try every mirror, and after a pause once more.
 
-    A file is downloaded into a folder of its own, then moved into place: a download that is killed leaves no half file.
+    pooch downloads into a temporary file and moves it into place only where its md5 matches: no half file is ever seen.
     """
-    from torchvision.datasets.utils import download_url
+    import pooch  # takes half a second to import, needed only to download
 
+    pooch.get_logger().setLevel("WARNING")
     target = data_root / file.path
+    downloader = pooch.HTTPDownloader(timeout=STALLED_AFTER)
     reasons: dict[str, str] = {}
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALLED_AFTER)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=data_root) as folder:
-            for position, url in enumerate(file.urls * ATTEMPTS):
-                if position and position % len(file.urls) == 0:
-                    time.sleep(PAUSE)
-                try:
-                    download_url(url, folder, target.name, file.md5)
-                    os.replace(Path(folder) / target.name, target)
-                    return
-                except (OSError, HTTPException, RuntimeError) as error:  # URLError is an OSError; a wrong md5 is a RuntimeError
-                    reasons[url] = str(error) or type(error).__name__
-    except OSError as error:
-        reasons[str(data_root)] = error.strerror or str(error)
-    finally:
-        socket.setdefaulttimeout(timeout)
+    for position, url in enumerate(file.urls * ATTEMPTS):
+        if position and position % len(file.urls) == 0:
+            time.sleep(PAUSE)
+        try:
+            pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent, downloader=downloader)
+            return
+        except (OSError, HTTPException, ValueError) as error:  # a wrong md5 is a ValueError; requests' errors are OSErrors
+            reasons[url] = str(error) or type(error).__name__
     raise UserError(
         f"{name}: {file.path} is not in data_root ({data_root}) and cannot be downloaded "
         f"({'; '.join(f'{place}: {reason}' for place, reason in reasons.items())}). {_advice(npz)}"

@@ -1,4 +1,4 @@
-"""The two steps of the pipeline that make task data: files of a data set, then the stream of a benchmark."""
+"""Run the two steps of the pipeline that make task data: files of a data set, then the stream of a benchmark."""
 
 from pathlib import Path
 
@@ -19,6 +19,8 @@ def prepare_dataset(name: str, settings: DatasetSettings, data_root: Path, outpu
         dataset_file.write(load(settings, data_root, download), name, settings, output)
     except UserError as error:
         raise UserError(f"dataset {name}: {error}") from error
+    except MemoryError as error:
+        raise UserError(f"dataset {name}: it does not fit into memory; take fewer or smaller images.") from error
 
 
 def prepare_stream(benchmark: str, settings: StreamSettings, dataset_folder: Path, output: Path) -> None:
@@ -27,15 +29,18 @@ def prepare_stream(benchmark: str, settings: StreamSettings, dataset_folder: Pat
     Errors: UserError, naming the benchmark and what is wrong with its stream.
     """
     try:
-        dataset, name, source_digest = dataset_file.read(dataset_folder)
+        dataset, facts = dataset_file.read(dataset_folder)
+        stream = build(dataset, settings)
         stream_file.write(
-            build(dataset, settings),
+            stream,
             settings,
             output,
             benchmark=benchmark,
-            dataset=name,
-            official=dataset.official,
-            source_digest=source_digest,
+            dataset=facts.dataset,
+            official=facts.official,
+            source_digest=facts.digest,
         )
     except UserError as error:
         raise UserError(f"benchmark {benchmark}: {error}") from error
+    except MemoryError as error:
+        raise UserError(f"benchmark {benchmark}: its stream does not fit into memory; take fewer tasks or images.") from error

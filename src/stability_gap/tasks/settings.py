@@ -1,8 +1,8 @@
-"""Settings of data sets and streams: what may stand in the configuration, with units."""
+"""Describe the settings of data sets and streams: what may stand in the configuration, with units."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,7 +19,9 @@ Std = Annotated[
     list[PixelStd],
     Field(min_length=1, description="Standard deviation per channel, of pixels scaled to 0..1; one value serves all."),
 ]
-Pixels = Annotated[int, Field(ge=1)]
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Classes = Annotated[int, Field(ge=2, le=100_000)]
+Incremental = Literal["class", "domain"]  # tasks bring new classes, or new inputs for the same classes
 RandomSeed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -79,7 +81,7 @@ class NpzSettings(NpzArrays):
     """An npz file of your own: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0 to classes−1."""
 
     source: Literal["npz"]
-    classes: int = Field(ge=2, description="Number of classes.")
+    classes: int = Field(ge=2, le=100_000, description="Number of classes.")
     mean: Mean
     std: Std
 
@@ -101,8 +103,8 @@ class ImageFolderSettings(Settings):
     class_order: list[str] | None = Field(
         None, min_length=2, description="Labels in the order that numbers them; left out: of first appearance in the CSV files."
     )
-    train_per_class: int = Field(500, ge=1, description="Training images of a class: its first in CSV order.")
-    test_per_class: int = Field(100, ge=1, description="Test images of a class: the next in CSV order.")
+    train_per_class: int = Field(500, ge=1, le=10**6, description="Training images of a class: its first in CSV order.")
+    test_per_class: int = Field(100, ge=1, le=10**6, description="Test images of a class: the next in CSV order.")
     size: list[Pixels] = Field([84, 84], min_length=2, max_length=2, description="Height and width that every image has.")
     mean: Mean
     std: Std
@@ -143,6 +145,7 @@ DatasetSettings = Annotated[
 class SplitStream(Settings):
     """Class-incremental: task t holds the t-th group of classes, in natural order (classes 0, 1, then 2, 3, …)."""
 
+    incremental: ClassVar[Incremental] = "class"
     kind: Literal["split"]
     classes_per_task: int = Field(ge=1, description="Classes of each task; divides the number of classes.")
 
@@ -150,6 +153,7 @@ class SplitStream(Settings):
 class RotatedStream(Settings):
     """Domain-incremental: task t holds every image, rotated by the t-th angle."""
 
+    incremental: ClassVar[Incremental] = "domain"
     kind: Literal["rotated"]
     angles: list[Angle] = Field(min_length=1, description="One angle per task, in degrees, counter-clockwise.")
     interpolation: Literal["nearest", "bilinear"] = Field("nearest", description="How rotated pixels are interpolated.")
@@ -164,24 +168,27 @@ class RotatedStream(Settings):
 class PermutedStream(Settings):
     """Domain-incremental: task 1 holds the images as they are, each later one a fixed pixel permutation of them."""
 
+    incremental: ClassVar[Incremental] = "domain"
     kind: Literal["permuted"]
-    permutations: int = Field(ge=1, description="Number of permutations; the stream has one task more, the identity.")
+    permutations: int = Field(ge=1, le=1000, description="Number of permutations; the stream has one task more, the identity.")
     permutation_seed: RandomSeed = Field(42, description="Seed of the permutations, shared by all runs.")
 
 
 class SuperclassStream(Settings):
     """Domain-incremental: the label is the superclass, task t holds the t-th fine class (label order) of each."""
 
+    incremental: ClassVar[Incremental] = "domain"
     kind: Literal["superclass"]
-    tasks: int = Field(3, ge=1, description="Number of tasks: fine classes used of every superclass.")
+    tasks: int = Field(3, ge=1, le=100_000, description="Number of tasks: fine classes used of every superclass.")
 
 
 class CumulativeClassesStream(Settings):
     """Class-incremental: task t adds the fine classes of the t-th superclass to those seen before."""
 
+    incremental: ClassVar[Incremental] = "class"
     kind: Literal["cumulative_superclasses"]
     superclasses: list[str | int] = Field(min_length=1, description="One superclass per task, by name or coarse label.")
-    classes: int = Field(100, ge=2, description="Outputs of the single head.")
+    classes: int = Field(100, ge=2, le=100_000, description="Outputs of the single head.")
 
     @field_validator("superclasses")
     @classmethod
@@ -199,7 +206,7 @@ StreamSettings = Annotated[
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path, joined to a folder, stays in that folder."""
+    """Tell whether a relative path, joined to a folder, stays in that folder."""
     return bool(path) and not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
 
 

@@ -1,4 +1,4 @@
-"""Streams on disk: stream.npz and stream.json in one folder (docs/data-contracts.md)."""
+"""Write and read streams: stream.npz and stream.json in one folder (docs/data-contracts.md)."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 from stability_gap.errors import UserError
 from stability_gap.files import digest, write_json, write_npz
 from stability_gap.tasks.arrays import Array, check_labelled_images, check_normalisation, check_same_size, read_arrays
-from stability_gap.tasks.dataset_file import read_facts
+from stability_gap.tasks.facts import StreamFacts, read_facts
 from stability_gap.tasks.settings import StreamSettings
 from stability_gap.tasks.streams import Stream
 
@@ -43,6 +43,7 @@ def write(
             "dataset": dataset,
             "tasks": stream.tasks,
             "classes": stream.classes,
+            "incremental": settings.incremental,
             "settings": settings.model_dump(mode="json"),
             "official": official,
             "digest": digest(path),
@@ -57,16 +58,16 @@ def read(folder: Path) -> Stream:
     Errors: UserError where an array is missing, of the wrong kind or out of step with the others, and where stream.npz
     is not the file that stream.json describes.
     """
-    about, path = read_facts(folder / "stream.json", "classes", "tasks", "digest"), folder / "stream.npz"
+    about, path = read_facts(folder / "stream.json", StreamFacts), folder / "stream.npz"
     arrays = read_arrays(path, ARRAYS)
-    classes = about["classes"]
+    classes = about.classes
     train = check_labelled_images(path, arrays, "train_images", "train_labels", classes)
     test = check_labelled_images(path, arrays, "test_images", "test_labels", classes)
     check_same_size(path, arrays, "train_images", "test_images")
     mean, std = check_normalisation(path, arrays, "train_images")
     for name, images in (("train_sizes", train[0]), ("test_sizes", test[0])):
-        _check_sizes(path, name, arrays[name], tasks=about["tasks"], total=len(images))
-    if digest(path) != about["digest"]:
+        _check_sizes(path, name, arrays[name], tasks=about.tasks, total=len(images))
+    if digest(path) != about.digest:
         raise UserError(f"{path} is not the file that stream.json beside it describes; delete both and run again.")
     return Stream(*train, arrays["train_sizes"], *test, arrays["test_sizes"], mean, std, classes)
 

@@ -1,4 +1,4 @@
-"""Streams of tasks: what each task of a benchmark holds."""
+"""Build streams of tasks: what each task of a benchmark holds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from stability_gap.tasks.transforms import permutations, permute, rotate
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The images of every task behind one another, task 1 first (docs/data-contracts.md).
+    """Hold the images of every task behind one another, task 1 first (docs/data-contracts.md).
 
     train_images, test_images: uint8 (n, H, W) or (n, H, W, 3), raw pixels. train_labels, test_labels: int64 (n,),
     0 … classes−1. train_sizes, test_sizes: int64 (K,), images per task, n in all. mean, std: float32 (1,) or (3,), in
@@ -42,12 +42,12 @@ class Stream:
 
     @property
     def tasks(self) -> int:
-        """Number of tasks, K."""
+        """Return the number of tasks, K."""
         return len(self.train_sizes)
 
 
 class Part(NamedTuple):
-    """Training or test set of one task: images (n, …) and labels (n,)."""
+    """Hold the training or test set of one task: images (n, …) and labels (n,)."""
 
     images: Images
     labels: Labels
@@ -70,6 +70,8 @@ def build(dataset: Dataset, settings: StreamSettings) -> Stream:
             tasks, classes = _superclass(dataset, settings)
         case CumulativeClassesStream():
             tasks, classes = _cumulative(dataset, settings), settings.classes
+    if classes < 2:
+        raise UserError("the stream has one class only; at least two are needed to learn to tell them apart.")
     train, test = zip(*tasks, strict=True)
     return Stream(*_join(train), *_join(test), dataset.mean, dataset.std, classes)
 
@@ -145,7 +147,7 @@ def _whole(dataset: Dataset) -> Task:
 
 
 def _select(dataset: Dataset, task: int, classes: Iterable[int], labels: tuple[Labels, Labels] | None = None) -> Task:
-    """Images of `classes`, in the order of the data set, labelled by class or by `labels` (of all images)."""
+    """Select the images of `classes`, in the order of the data set, labelled by class or by `labels` (of all images)."""
     wanted = list(classes)
     train, test = _whole(dataset)
     for name, part in (("training", train), ("test", test)):

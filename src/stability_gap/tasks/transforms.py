@@ -1,4 +1,4 @@
-"""Transformations of whole arrays of images, made once for all runs."""
+"""Transform whole arrays of images, once for all runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def rotate(images: Images, angle: float, interpolation: str = "nearest") -> Imag
 
 
 def permutations(pixels: int, count: int, seed: int) -> list[NDArray[np.int64]]:
-    """`count` permutations of `pixels` positions, drawn one after the other from one RandomState, as the authors do."""
+    """Draw `count` permutations of `pixels` positions, one after the other from one RandomState, as the authors do."""
     random = np.random.RandomState(seed)
     return [random.permutation(pixels) for _ in range(count)]
 

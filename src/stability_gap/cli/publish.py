@@ -1,0 +1,33 @@
+"""Offer the published artifact: copy a suite to it, compare a rebuild with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stability_gap.cli.group import FILE, FOLDER, JSON, commands
+
+
+@commands.command()
+@click.argument("suite", type=FOLDER)
+@click.argument("runs", nargs=-1, required=True, type=FOLDER)
+@click.option("--config", "config", type=JSON, required=True, help="The resolved configuration, JSON or a file.")
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the published artifact.")
+def publish(suite: Path, runs: tuple[Path, ...], config: Any, output: Path) -> None:
+    """Copy the final tables and figures of SUITE, made from RUNS, and write their MANIFEST.json."""
+    from stability_gap import publication
+
+    publication.publish(suite, list(runs), config, output)
+
+
+@commands.command()
+@click.argument("suite", type=FOLDER)
+@click.argument("published", type=FOLDER)
+@click.option("-o", "--output", type=FILE, required=True, help="verification.csv: every comparison.")
+def verify(suite: Path, published: Path, output: Path) -> None:
+    """Compare the rebuilt SUITE with the PUBLISHED one: bytes on the same machine type, means within seed noise elsewhere."""
+    from stability_gap import files, publication
+
+    files.write_csv(output, publication.verify(suite, published))

@@ -1,0 +1,125 @@
+"""Check what no single key can tell: references between blocks, ids, and where results may go."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from stability_gap.config.model import SECTIONS, Config, Suite
+from stability_gap.errors import UserError
+from stability_gap.settings import nearest
+
+# Folders in the results folder that all suites share, so no suite may have their names.
+SHARED_FOLDERS = ("data", "streams", "runs", "logs")
+
+# What lies at the top of a checkout and is the project's own (tests/test_config.py compares it with git).
+PROJECT_FOLDERS = (
+    *(".ci", ".git", ".snakemake", ".venv"),
+    *("benchmarks", "config", "docs", "envs", "paper_figures", "profiles", "reference", "src", "tests", "workflow"),
+)
+
+PAPER_COMPARISON = "paper_comparison"  # a table of every suite that no block describes
+
+T = TypeVar("T")
+Tell = Callable[[str, str, str], None]
+
+
+def check_references(config: Config, where: str = "config.yaml") -> None:
+    """Refuse blocks that name what is not there, and names that cannot be. Errors: UserError, one line per problem."""
+    problems: dict[str, str] = {}
+
+    def tell(section: str, name: str, problem: str) -> None:
+        """Tell of a block and its copies once, where it first stands."""
+        problems.setdefault(f"{section} {problem}", f"{where}: {section}.{name}{problem}")
+
+    _check_ids(config, tell)
+    for name, benchmark in config.benchmarks.items():
+        if problem := _unknown(config, benchmark.dataset, "datasets"):
+            tell("benchmarks", name, f".dataset: {problem}")
+    _check_donors(config, tell)
+    for name, suite in config.suites.items():
+        _check_suite(config, name, suite, tell)
+    if problem := _unknown(config, config.suite, "suites"):
+        problems["suite"] = f"{where}: suite: {problem}"
+    if problems:
+        raise UserError("\n".join(problems.values()))
+
+
+def check_results_folder(config: Config, checkout: Path = Path(), where: str = "config.yaml") -> None:
+    """Refuse a results folder that is the project's own, or that no file can be made in. Makes nothing.
+
+    Args: checkout: the folder of the Snakefile. Errors: UserError.
+    """
+    folder, here = Path(config.results), Path.cwd()
+    if folder.resolve() in (here, *here.parents, Path(config.data_root).resolve()):
+        raise UserError(f"{where}: results: {folder} holds other things than results; name a folder of its own, such as results.")
+    own = [checkout.resolve() / name for name in PROJECT_FOLDERS] + [here / name for name in PROJECT_FOLDERS if name[0] == "."]
+    if any(folder.resolve().is_relative_to(place) for place in own):
+        raise UserError(f"{where}: results: {folder} is a folder of the project itself; name another, such as results.")
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(
+            f"{where}: results: cannot write to {folder}: {existing} is no folder, or may not be written to; name another folder."
+        )
+
+
+def _check_ids(config: Config, tell: Tell) -> None:
+    for section in (*SECTIONS, "tables"):
+        for name in getattr(config, section):
+            if not name.replace("_", "").isalnum() or not name.isascii():
+                tell(section, name, ": an id holds letters, digits and underscores only.")
+            elif len(name) > 100:
+                tell(section, name, ": an id has at most 100 letters, as it names files.")
+    for name in config.suites:
+        if name in SHARED_FOLDERS:
+            tell("suites", name, f": {config.results}/{name} holds what all suites share; choose another id.")
+    for name, table in config.tables.items():
+        if name == PAPER_COMPARISON:
+            tell("tables", name, ": every suite has this table already; choose another id.")
+        for metric in _repeated(table.metrics):
+            tell("tables", name, f".metrics: {metric} stands there twice; every metric once.")
+
+
+def _check_donors(config: Config, tell: Tell) -> None:
+    """Check that the optimizer whose run another one reads (its donor) is there, and does not in the end read the other's."""
+    donors: dict[str, str | None] = {name: each.donor for name, each in config.optimizers.items()}
+    for name, donor in donors.items():
+        if donor is None:
+            continue
+        if problem := _unknown(config, donor, "optimizers"):
+            tell("optimizers", name, f": reads the run of another optimizer, but there is {problem}")
+            continue
+        chain = [name]
+        while donor is not None and donor not in chain:
+            chain.append(donor)
+            donor = donors.get(donor)
+        if donor == name:
+            tell("optimizers", name, f": reads its own run: {' -> '.join([*chain, name])} is a circle.")
+
+
+def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
+    for section, names in (("benchmarks", suite.benchmarks), ("optimizers", suite.optimizers)):
+        for entry in names:
+            if problem := _unknown(config, entry, section):
+                tell("suites", name, f".{section}: {problem}")
+        if len(set(names)) < len(names):
+            tell("suites", name, f".{section}: an id stands there twice; every id once.")
+        blocks = getattr(config, section)
+        shown = [blocks[entry].label or entry for entry in dict.fromkeys(names) if entry in blocks]
+        for label in _repeated(shown):
+            tell("suites", name, f".{section}: two are shown as {label!r}; give each a label of its own.")
+    # The default reference may be missing from a configuration that has other optimizers.
+    if "reference" in suite.model_fields_set and (problem := _unknown(config, suite.reference, "optimizers")):
+        tell("suites", name, f".reference: {problem}")
+    if repeated := sorted(_repeated(suite.seeds)):
+        tell("suites", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
+
+
+def _unknown(config: Config, name: str, section: str) -> str:
+    names = getattr(config, section)
+    return "" if name in names else f"no {name!r} under {section}.{nearest(name, names)}"
+
+
+def _repeated(entries: list[T]) -> list[T]:
+    return [entry for entry, count in Counter(entries).items() if count > 1]

@@ -1,0 +1,1 @@
+"""Anybody's accuracy curves, read as our evaluations (docs/own-curves.md)."""

@@ -1,0 +1,176 @@
+"""Bring curves into the shape of our evaluations (docs/data-contracts.md), and refuse what would be measured wrongly."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from stability_gap.analysis.checks import check_evaluations
+from stability_gap.analysis.trajectory import Integers
+from stability_gap.curves.options import Options
+from stability_gap.errors import UserError
+
+TYPES = {"seed": "int32", "iteration": "int32", "context": "int16", "task": "int16"}
+_FIX_CONTEXTS = "say where contexts change: --context-length 200, or --switches 200,400 for contexts of unequal length"
+
+
+def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
+    """Complete and check curves: `seed, iteration, context, task, accuracy[, loss]`, sorted.
+
+    table: one row per (seed, iteration, task): iteration (updates done, at any spacing), task (1 …; left out: 1), accuracy
+    (fraction, or percent where `options` say so; NaN: not yet seen, or diverged), and where there are, seed, context, loss
+    (nats). Contexts come from the table, else from `options`, else from where tasks begin to have an accuracy. Accuracies on
+    tasks before their context are left out. source: named in messages.
+    Errors: UserError naming the column and the fix: types, percent, an iteration 0 that nobody explained, no contexts, holes,
+    and whatever `check_evaluations` refuses.
+    """
+    if table.empty:
+        raise UserError(f"{source} has no rows.")
+    table = table.copy()
+    if "task" not in table:
+        table["task"] = 1
+    if "seed" not in table:
+        table["seed"] = 0 if options.seed is None else options.seed
+    for name in ("seed", "iteration", "task"):
+        table[name] = whole_numbers(table[name], name, source)
+    for name in ("accuracy", "loss"):
+        if name in table:
+            table[name] = numbers(table[name], name, source)
+    table["accuracy"] = _fractions(table["accuracy"], options.percent, source)
+    table = _counted_from_one(table, options, source)
+    table["context"] = _contexts(table, options, source)
+    # Nothing is lost: what stands before a task's own context is no accuracy on an old task.
+    table = table[table["task"] <= table["context"]]
+    _refuse_holes(table, source)
+    columns = ["seed", "iteration", "context", "task", "accuracy", *(["loss"] if "loss" in table else [])]
+    table = table[columns].sort_values(["seed", "iteration", "task"], ignore_index=True)
+    check_evaluations(table, source)
+    return table.astype(TYPES)
+
+
+def from_array(accuracy: np.ndarray, seeds: Sequence[int] | None = None) -> pd.DataFrame:
+    """Lay out an array of accuracies as rows for `tidy`.
+
+    accuracy: (iterations,) on task 1, (iterations, tasks), or (seeds, iterations, tasks), evaluated after every update. seeds: of
+    the first axis; numbered from 0 where not given. Errors: UserError for another shape or number of seeds.
+    """
+    values = np.asarray(accuracy)
+    if values.ndim not in (1, 2, 3) or values.dtype.kind not in "fiu" or not values.size:
+        raise UserError(
+            f"accuracies have the shape {values.shape} and the type {values.dtype}; give numbers of the shape (iterations,), "
+            "(iterations, tasks) or (seeds, iterations, tasks)."
+        )
+    values = values.reshape((1,) * (3 - values.ndim) + values.shape if values.ndim > 1 else (1, *values.shape, 1))
+    count, iterations, tasks = values.shape
+    named = np.arange(count) if seeds is None else np.asarray(list(seeds))
+    if len(named) != count:
+        raise UserError(f"{len(named)} seeds are named for {count} curves; name one for each.")
+    seed, iteration, task = np.meshgrid(named, np.arange(iterations) + 1, np.arange(tasks) + 1, indexing="ij")
+    return pd.DataFrame(
+        {"seed": seed.ravel(), "iteration": iteration.ravel(), "task": task.ravel(), "accuracy": values.ravel().astype(float)}
+    )
+
+
+def whole_numbers(column: pd.Series, name: str, source: str) -> pd.Series:
+    """Convert a column to int64. Errors: UserError where a value is missing or no whole number."""
+    values = _numeric(column)
+    bad = ~(values.notna() & np.isfinite(values.to_numpy(dtype=np.float64, na_value=np.nan)) & (values % 1 == 0))
+    if bad.any():
+        raise UserError(f"{source}, column {name}: {_shown(column[bad])} is no whole number; write one in every row.")
+    if (huge := values.abs() > 2**31 - 1).any():
+        raise UserError(f"{source}, column {name}: {_shown(column[huge])} is beyond 2147483647; renumber.")
+    return values.astype("int64")
+
+
+def numbers(column: pd.Series, name: str, source: str) -> pd.Series:
+    """Convert a column to float64; empty is NaN. Errors: UserError where a value is no number."""
+    values = _numeric(column).astype("float64")
+    bad = values.isna() & column.notna()
+    if bad.any():
+        raise UserError(f"{source}, column {name}: {_shown(column[bad])} is no number; write one with a point, or leave it out.")
+    return values
+
+
+def _numeric(column: pd.Series) -> pd.Series:
+    """Convert what is a real number, and make the rest NaN."""
+    values = pd.to_numeric(column, errors="coerce")
+    return pd.Series(np.nan, index=column.index) if values.dtype.kind == "c" else values
+
+
+def _shown(column: pd.Series) -> str:
+    """Write the first value of a column as a Python literal."""
+    value = column.iloc[0]
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _fractions(accuracy: pd.Series, percent: bool, source: str) -> pd.Series:
+    high = accuracy.max()
+    if not high > 1:
+        return accuracy
+    if high > 100:
+        raise UserError(f"{source}, column accuracy: {high:g} is above 100 percent; write fractions 0 … 1, or percent.")
+    if not percent:
+        raise UserError(f"{source}, column accuracy: {high:g} looks like percent; say so with --percent, or divide by 100.")
+    return accuracy / 100
+
+
+def _counted_from_one(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
+    first = int(table["iteration"].min())
+    if first < 0:
+        raise UserError(f"{source}, column iteration: {first} is below 0; count the updates done, from 1.")
+    if first > 0:
+        return table
+    if options.count_from == 0:
+        return table.assign(iteration=table["iteration"] + 1)
+    if options.count_from is None:
+        raise UserError(
+            f"{source}, column iteration: it begins at 0. If 0 is the evaluation after the first update, give --count-from 0; "
+            "if it is the one before any update, --count-from 1 (it is then left out)."
+        )
+    return table[table["iteration"] > 0]
+
+
+def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
+    told = options.contexts(table["iteration"].to_numpy(dtype=np.int64))
+    if "context" in table:
+        written = whole_numbers(table["context"], "context", source)
+        if told is not None and (different := written.to_numpy() != told).any():
+            first = int(np.argmax(different))
+            raise UserError(
+                f"{source}, column context: iteration {table['iteration'].iloc[first]} is in context {written.iloc[first]}, by "
+                f"--context-length or --switches in {told[first]}; leave the option out or correct it."
+            )
+        return written
+    if told is not None:
+        return pd.Series(told, index=table.index)
+    return pd.Series(_begun_tasks(table, source), index=table.index)
+
+
+def _begun_tasks(table: pd.DataFrame, source: str) -> Integers:
+    """Take the last task that has had an accuracy so far as the context. Errors: UserError where all have one from the start."""
+    seen = table[table["accuracy"].notna()]
+    newest = seen.groupby("iteration")["task"].max().cummax()
+    if newest.empty or newest.iloc[0] != 1 or newest.iloc[-1] == 1:
+        what = "only one task" if not newest.empty and newest.iloc[-1] == 1 else "accuracies on later tasks from the start"
+        raise UserError(f"{source} has {what} and no column context; {_FIX_CONTEXTS}.")
+    iterations = np.sort(table["iteration"].unique())
+    whole = newest.reindex(iterations).ffill().bfill().astype("int64")
+    return np.asarray(table["iteration"].map(whole), dtype=np.int64)
+
+
+def _refuse_holes(table: pd.DataFrame, source: str) -> None:
+    """Refuse NaN accuracies but for those from some iteration of a seed to its end, on all tasks: a run that diverged."""
+    empty = table[table["accuracy"].isna()]
+    if empty.empty:
+        return
+    begin = empty.groupby("seed")["iteration"].min().rename("begin")
+    later = table.merge(begin, how="inner", on="seed")
+    later = later[(later["iteration"] >= later["begin"]) & later["accuracy"].notna()]
+    if len(later):
+        seed = int(later["seed"].iloc[0])
+        hole = empty[empty["seed"] == seed].sort_values(["iteration", "task"]).iloc[0]
+        raise UserError(
+            f"{source}, column accuracy: seed {seed} has none on task {hole['task']:.0f} at iteration {hole['iteration']:.0f}, "
+            "but has some at that iteration or later. Empty means not yet seen, or diverged to the end; evaluate every task seen "
+            "so far at the same iterations, or leave those iterations out."
+        )

@@ -1,0 +1,42 @@
+"""Replay a function of tensors as a CUDA graph: a whole update is launched at once (docs/architecture.md)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WARM_UP = 3  # calls that run as they are before a graph is captured: libraries choose kernels, optimizers make their state
+
+
+def captured(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `function` run as it is WARM_UP times, then capture it and replay the capture on copies of the arguments.
+
+    Arguments and results keep their shapes; a result is overwritten by the next call.
+    """
+    return _CudaGraph(function)
+
+
+class _CudaGraph:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.calls = function, 0
+        self.stream = torch.cuda.Stream()
+
+    def __call__(self, *arguments: Tensor) -> Any:
+        if self.calls < WARM_UP:
+            self.calls += 1
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                result = self.function(*arguments)
+            torch.cuda.current_stream().wait_stream(self.stream)
+            return result
+        if self.calls == WARM_UP:
+            self.calls += 1
+            self.arguments = [argument.clone() for argument in arguments]
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph, stream=self.stream):
+                self.result = self.function(*self.arguments)
+        for kept, argument in zip(self.arguments, arguments, strict=True):
+            kept.copy_(argument)
+        self.graph.replay()
+        return self.result

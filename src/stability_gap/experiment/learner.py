@@ -1,0 +1,129 @@
+"""Build and update a learner: one model with its optimizer, or those of a block of seeds side by side (PROTOCOL §1-2)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.evaluator import cross_entropies
+from stability_gap.experiment.machine import precision_of
+from stability_gap.experiment.randomness import torch_generator
+from stability_gap.experiment.settings import CellSettings
+from stability_gap.learners.build import Model, attach_gain, build_model, build_optimizer, followed_weights, gain_layers, step_of
+from stability_gap.learners.gain import GainModulation, entropy, move_gains, raw_weight
+from stability_gap.learners.stacked import StackedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one update computed; everything has a leading axis of S where a block of S seeds learns.
+
+    logits: (batch, classes) before the optimizer's step. labels: (batch,). loss, entropy: () nats, of these logits.
+    learning_rate: in force, of the layers that a gain would modulate. gains: (units,) of each gain-modulated layer, in force;
+    empty without gain.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    loss: Tensor
+    entropy: Tensor
+    learning_rate: float | Tensor
+    gains: Sequence[Tensor]
+
+
+class Learner:
+    """What learns. Only `update` changes it; whoever watches reads and leaves all of it alone, random streams included.
+
+    Attributes:
+        model: gives the logits of images. seeds: (), or (S,) for a block: the leading axes of all its tensors.
+        parameters: all that is trained, by name. weights: raw weight of every weight layer, by its name, input side first.
+        gains: live, of each gain-modulated layer. followed: names of the layers whose gains are written down.
+    """
+
+    def __init__(
+        self,
+        settings: CellSettings,
+        stream: DeviceStream,
+        rates: Tensor,
+        seeds: tuple[int, ...],
+        models: Sequence[Model],
+        modulations: Sequence[GainModulation | None],
+    ) -> None:
+        """Prefer `learner_of_seed` and `learner_of_block`. `models`: one for each seed; those of a block are stacked."""
+        first, self.modulation, self.seeds = models[0], modulations[0], seeds
+        self.model: nn.Module
+        if seeds:
+            stacked = StackedModel(models)
+            self.model, self.parameters, self.weights, self.gains = stacked, stacked.stacked, stacked.weights(), stacked.gains()
+            self._forward: Callable[[Tensor], Tensor] = stacked.each
+        else:
+            self.model, self.parameters = first, dict(first.named_parameters())
+            self.weights = {name: raw_weight(layer) for name, layer in first.layers.items()}
+            self.gains = self.modulation.gains if self.modulation else []
+            self._forward = first
+        gain = settings.optimizer_settings.gain
+        self.followed = list(gain_layers(first, gain))
+        self.optimizer = build_optimizer(settings.optimizer_settings, self.parameters, followed_weights(first, gain), rates)
+        self._step = step_of(settings.optimizer_settings, self.optimizer)
+        self._rates_vary = bool((rates != rates[0]).any())
+        self.precision, self.device, self.dtype = settings.precision, stream.device, stream.dtype
+        self.entropy = torch.zeros(seeds, dtype=self.dtype, device=self.device)  # of the previous update's output
+
+    def update(self, images: Tensor, labels: Tensor, rates: Tensor) -> Step:
+        """Learn one minibatch.
+
+        The gains move with the entropy of the previous update's output; forward with the new gains; gradient with respect to the
+        raw weights; the optimizer's step; the entropy of this output.
+
+        Args:
+            images: ([S,] batch, ...), normalised. labels: ([S,] batch). rates: (2,), see `learners.rates`.
+        """
+        if self.modulation is not None:
+            move_gains(self.gains, self.entropy, self.modulation)
+        if self._rates_vary:
+            self._take_rates(rates)
+        with precision_of(self.precision, self.device):
+            logits = self._forward(images).to(self.dtype)
+        if self.seeds:
+            loss = cross_entropies(logits, labels).mean(-1)
+            loss.sum().backward()  # no seed's loss depends on another's weights, so this gradient holds each seed's own
+        else:
+            loss = functional.cross_entropy(logits, labels)
+            loss.backward()
+        self._step()
+        self.optimizer.zero_grad()
+        logits = logits.detach()
+        self.entropy.copy_(entropy(logits))
+        return Step(logits, labels, loss.detach(), self.entropy, self.optimizer.param_groups[0]["lr"], self.gains)
+
+    def _take_rates(self, rates: Tensor) -> None:
+        """Set the rate of each group of weights. Where the update is captured as a graph, rates are tensors and stay in place."""
+        for group, rate in zip(self.optimizer.param_groups, rates.unbind(), strict=False):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].copy_(rate)
+            else:
+                group["lr"] = rate.item()
+
+
+def learner_of_seed(settings: CellSettings, stream: DeviceStream, seed: int, rates: Tensor) -> Learner:
+    """One seed's learner before its first update. `rates`: (T, 2), of the whole run."""
+    model, modulation = fresh_model(settings, stream, seed)
+    return Learner(settings, stream, rates, (), [model], [modulation])
+
+
+def learner_of_block(settings: CellSettings, stream: DeviceStream, seeds: Sequence[int], rates: Tensor) -> Learner:
+    """The learners of several seeds side by side, as one batched model. `rates`: (T, 2), the same for all seeds."""
+    models, modulations = zip(*(fresh_model(settings, stream, seed) for seed in seeds), strict=True)
+    return Learner(settings, stream, rates, (len(seeds),), models, modulations)
+
+
+def fresh_model(settings: CellSettings, stream: DeviceStream, seed: int) -> tuple[Model, GainModulation | None]:
+    """The model of a seed before its first update, on the stream's device, and its gain modulation."""
+    model = build_model(settings.model, stream.image_shape, stream.classes, torch_generator(seed, "init"))
+    model = model.to(stream.device, stream.dtype)
+    if settings.model.kind != "mlp" and stream.device.type == "cpu":
+        model = model.to(memory_format=torch.channels_last)  # the layout that images have, and the faster one on CPUs
+    return model, attach_gain(model, settings.optimizer_settings.gain)

@@ -1,0 +1,75 @@
+"""Set the machine up for a run and ask it about itself: device, determinism, rounding, memory."""
+
+import contextlib
+import os
+import resource
+import sys
+from collections.abc import Iterator
+
+import torch
+
+from stability_gap.errors import UserError
+
+
+def resolve_device(device: str) -> torch.device:
+    """'auto' is CUDA where there is one. Errors: UserError where CUDA is asked for and absent."""
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise UserError("device: 'cuda' is not available on this machine; write device: auto or cpu in config.yaml.")
+    return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def make_deterministic(threads: int, precision: str) -> None:
+    """Fix what could make two runs differ: the number of threads, torch's choice of algorithms, rounding of products."""
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import torch's compiler, 1.4 s
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads memory before writing it
+
+
+@contextlib.contextmanager
+def precision_of(precision: str, device: torch.device) -> Iterator[None]:
+    """Round as `precision` asks for; tf32 and fp32 are settings of the whole process (`make_deterministic`)."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+@contextlib.contextmanager
+def flush_denormals() -> Iterator[None]:
+    """Take numbers below 1e-38 for 0: Adam's moments of dead units become so small, and processors are slow with them."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory ran out. torch, cuBLAS and cuDNN each say it in their own way, also as the reason of another error."""
+    if error is None:
+        return False
+    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory")
+    told = isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in texts)
+    return told or is_out_of_memory(error.__context__)
+
+
+@contextlib.contextmanager
+def name_lack_of_memory(benchmark: str) -> Iterator[None]:
+    """Errors: UserError where memory does not suffice for one seed."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = (str(error) or "MemoryError").splitlines()[0]
+        raise UserError(
+            f"too little memory for one seed of {benchmark} ({reason}); choose a smaller model or fewer iterations, "
+            "free the GPU, or write device: cpu."
+        ) from error
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

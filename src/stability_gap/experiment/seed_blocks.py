@@ -1,0 +1,98 @@
+"""Train the seeds of a job: one after the other, or on a GPU together, as many as its memory holds."""
+
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.learner import Learner, learner_of_block, learner_of_seed
+from stability_gap.experiment.loop import Watcher, train
+from stability_gap.experiment.machine import is_out_of_memory
+from stability_gap.experiment.progress import Progress
+from stability_gap.experiment.recording import Record
+from stability_gap.experiment.sampling import draw_run, side_by_side
+from stability_gap.experiment.settings import CellSettings
+from stability_gap.experiment.timeline import Timeline, timeline
+from stability_gap.learners.rates import Donor, learning_rates
+
+log = logging.getLogger(__name__)
+
+WatcherMaker = Callable[[Learner, Timeline, list[int]], Watcher]
+
+
+@dataclass(frozen=True, eq=False)
+class SeedTrainer:
+    """Trains seeds of one cell on one stream.
+
+    donors: seed -> learning rate and gain of the run that it follows, (T,) each, where the settings say so. progress: hears of
+    every update. watchers: make one for each learner, of (learner, timeline, its seeds).
+    """
+
+    settings: CellSettings
+    stream: DeviceStream
+    donors: Mapping[int, Donor] = field(default_factory=dict)
+    progress: Progress | None = None
+    watchers: tuple[WatcherMaker, ...] = ()
+
+    @property
+    def timeline(self) -> Timeline:
+        """When what happens, the same for every seed."""
+        return timeline(self.settings, len(self.stream.train_sizes))
+
+    def rates(self, seed: int) -> Tensor:
+        """Learning rates of every update of a seed: float64 (T, 2), see `learners.rates`."""
+        rates = learning_rates(self.settings.optimizer_settings.learning_rate, self.timeline.updates, self.donors.get(seed))
+        return torch.from_numpy(rates).to(self.stream.device)
+
+    def one(self, seed: int) -> Record:
+        """Train one seed: the plain loop, and the reference for blocks."""
+        rates = self.rates(seed)
+        (record,) = self._train(learner_of_seed(self.settings, self.stream, seed, rates), [seed], rates, capture=False)
+        return record
+
+    def block(self, seeds: list[int]) -> dict[int, Record]:
+        """Train several seeds at once, as one batched model: what `one` does with each."""
+        rates = self.rates(seeds[0])
+        learner = learner_of_block(self.settings, self.stream, seeds, rates)
+        records = self._train(learner, seeds, rates, capture=self.stream.device.type == "cuda")
+        return dict(zip(seeds, records, strict=True))
+
+    def halving(self, seeds: list[int]) -> dict[int, Record]:
+        """Train a block; where memory runs out, half of it and then the other half."""
+        try:
+            return self.block(seeds)
+        except RuntimeError as error:
+            if len(seeds) == 1 or not is_out_of_memory(error):
+                raise
+        gc.collect()  # only here, when the error is gone that held on to tensors
+        torch.cuda.empty_cache()
+        if self.progress is not None:
+            self.progress.undo()
+        half = len(seeds) - len(seeds) // 2
+        log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), half)
+        return self.halving(seeds[:half]) | self.halving(seeds[half:])
+
+    def all(self, seeds: list[int]) -> dict[int, Record]:
+        """Train all seeds, on a GPU in blocks as large as can be."""
+        if self.stream.device.type != "cuda" or self.settings.optimizer_settings.method == "import":
+            return {seed: self.one(seed) for seed in seeds}
+        # An imported optimizer may look at whole tensors, and so at other seeds. Rates of another run are each seed's own.
+        blocks = [seeds] if self.settings.optimizer_settings.donor is None else [[seed] for seed in seeds]
+        return {seed: record for each in blocks for seed, record in self.halving(each).items()}
+
+    def _train(self, learner: Learner, seeds: list[int], rates: Tensor, capture: bool) -> list[Record]:
+        draws = [draw_run(self.settings, self.stream, seed) for seed in seeds]
+        return train(
+            learner,
+            self.stream,
+            side_by_side(draws) if learner.seeds else draws[0],
+            rates,
+            self.timeline,
+            watchers=[make(learner, self.timeline, seeds) for make in self.watchers],
+            progress=self.progress.begin(seeds) if self.progress is not None else None,
+            capture=capture,
+        )

@@ -1,0 +1,1 @@
+"""Figures of one benchmark: each module defines draw_benchmark."""

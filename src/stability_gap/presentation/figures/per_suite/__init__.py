@@ -1,0 +1,1 @@
+"""Figures of a whole suite: each module defines draw_suite."""

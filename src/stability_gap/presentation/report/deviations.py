@@ -1,0 +1,60 @@
+"""Tell what a suite does differently from the paper, from its settings and runs (PROTOCOL, tables named Decisions)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from stability_gap.presentation.looks import Looks
+from stability_gap.presentation.report.facts import diverged
+
+PAPER_SEEDS = 5
+
+
+def deviations(
+    config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], published: Collection[str], looks: Looks
+) -> list[str]:
+    """Write one sentence per deviation.
+
+    config: `Config.science` of the suite. runs: the content of its run.json files. published: benchmarks for which the paper
+    has numbers.
+    """
+    benchmarks: Mapping[str, Any] = config.get("benchmarks", {})
+    every = len(benchmarks)
+
+    def where(names: Sequence[str]) -> str:
+        return "" if len(names) == every else f" ({', '.join(map(looks.benchmark, names))})"
+
+    def having(key: str, *values: Any, but: bool = False) -> list[str]:
+        """Benchmarks whose evaluation or own setting `key` is among the values, or is not."""
+        found = {name: block.get("evaluation", {}).get(key, block.get(key)) for name, block in benchmarks.items()}
+        return [name for name, value in found.items() if (value in values) is not but]
+
+    told = []
+    n = len(config.get("seeds", []))
+    told.append(
+        f"{n} seeds{'' if n == PAPER_SEEDS else f', the paper has {PAPER_SEEDS}'}; they are paired here: for one seed every "
+        "optimizer starts from the same weights and sees the same minibatches."
+    )
+    if names := having("tasks", "seen"):
+        told.append(
+            f"Every task seen so far is evaluated, not task 1 alone{where(names)}, so the gap can be given against task 1 (as in "
+            "the authors' code) and against the task before the switch (as in their text)."
+        )
+    if names := having("every", 1, but=True):
+        told.append(f"Evaluated after every few updates, not after each{where(names)}; a gap between two of them is missed.")
+    if names := having("images_per_task", None, but=True):
+        told.append(f"Evaluated on a fixed choice of the test images of each task, not on all{where(names)}.")
+    if names := having("arithmetic", "bf16_screened"):
+        told.append(
+            f"Accuracies are computed in bfloat16 and again in float32 wherever rounding could have changed them{where(names)}."
+        )
+    if names := having("precision", "tf32", "bf16"):
+        told.append(f"Training is rounded more coarsely than float32{where(names)}.")
+    if names := having("augment_test", True):
+        told.append(f"Test images are augmented, as the authors' first code did{where(names)}.")
+    if names := [name for name in benchmarks if name not in published]:
+        told.append(f"The paper has no numbers for {', '.join(map(looks.benchmark, names))}.")
+    if names := looks.benchmark_order(run["benchmark"] for run in runs if run.get("official") is False):
+        told.append(f"The raw data are not the published files: {', '.join(map(looks.benchmark, names))}.")
+    if gone := diverged(runs, looks):
+        told.append(f"Runs that diverged count as chance accuracy and a full gap: {'; '.join(gone)}.")
+    return told

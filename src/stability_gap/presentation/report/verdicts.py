@@ -1,0 +1,83 @@
+"""Arrange the verdicts on the paper's claims, in readable words: a grid of marks, and the evidence behind each."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stability_gap.presentation.looks import Looks
+from stability_gap.presentation.tables import require_columns
+
+COLUMNS = ["claim", "statement", "benchmark", "reference", "verdict", "evidence"]
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not tested here": "–"}
+_TITLES = {  # the paper's claims in a few words; PROTOCOL section 7 has them in full
+    1: "Smaller gap than momentum SGD and Adam",
+    2: "Smaller gap than plain SGD",
+    3: "Accuracy not behind the best rival",
+    4: "Largest gap at the first switch",
+    5: "Gain rises at each switch, then decays",
+    6: "Mean gain rises with new classes, else stays level",
+}
+_REFERENCES = {"first": "gap of task 1", "previous": "gap of the task before"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One verdict: where it stands in the grid, in words and as a `mark`, its evidence, and the `anchor` of that evidence."""
+
+    claim: int
+    benchmark: str
+    reference: str
+    verdict: str
+    mark: str
+    evidence: list[str]
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the grid: one claim, for one reading of the gap where it is about the gap; one verdict or None per benchmark."""
+
+    claim: int
+    title: str
+    statement: str
+    reference: str
+    cells: list[Verdict | None]
+
+
+def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] | None = None) -> tuple[list[str], list[Row]]:
+    """Arrange claims.csv as (names of benchmarks in order, rows), a verdict or None in each place.
+
+    claims: columns `COLUMNS`. labels: what further ids in statements and evidence are called, such as metrics.
+    Errors: UserError where a column is missing.
+    """
+    require_columns(claims, COLUMNS, "claims.csv")
+    benchmarks = looks.benchmark_order(claims["benchmark"])
+    rows: list[Row] = []
+    for (claim, reference), group in claims.fillna({"reference": ""}).groupby(["claim", "reference"]):
+        found = {row["benchmark"]: _verdict(row, looks, labels or {}) for row in group.to_dict("records")}
+        statement = readable(group["statement"].iloc[0], looks, labels)
+        statement = statement[:1].upper() + statement[1:]
+        number, told = int(str(claim)), _REFERENCES.get(str(reference), str(reference))
+        title = _TITLES.get(number, statement)
+        rows.append(Row(number, title, statement, told, [found.get(name) for name in benchmarks]))
+    return [looks.benchmark(name) for name in benchmarks], rows
+
+
+def readable(text: str, looks: Looks, labels: Mapping[str, str] | None = None) -> str:
+    """Put printed names in place of ids (of others words without underscores), and a true minus sign before numbers."""
+    names = {name: given.label or name for part in (looks.benchmarks, looks.optimizers) for name, given in part.items()}
+    names = {**(labels or {}), **names}
+    text = re.sub(r"\b\w+\b", lambda word: names.get(word[0], word[0].replace("_", " ")), text)
+    return re.sub(r"(?<![\w)])-(?=\d)", "−", text)
+
+
+def _verdict(row: Mapping[Any, Any], looks: Looks, labels: Mapping[str, str]) -> Verdict:
+    verdict = str(row["verdict"])
+    evidence = readable(str(row["evidence"]), looks, labels).split("; ")
+    anchor = "-".join(filter(None, ["claim", str(row["claim"]), str(row["benchmark"]), str(row["reference"])]))
+    reference = _REFERENCES.get(str(row["reference"]), str(row["reference"]))
+    name = looks.benchmark(str(row["benchmark"]))
+    return Verdict(int(str(row["claim"])), name, reference, verdict, MARKS.get(verdict, "–"), evidence, anchor)

@@ -1,0 +1,1 @@
+"""Puts curve_truth.py on the path of the tests below."""

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from stability_gap.curves.options import Options
+from stability_gap.errors import UserError
+
+UPDATES = np.array([1, 4, 5, 8, 9, 100])
+
+
+def test_contexts_of_one_length():
+    assert Options(context_length=4).contexts(UPDATES).tolist() == [1, 1, 2, 2, 3, 25]
+
+
+def test_contexts_between_switches():
+    assert Options(switches=[4, 9]).contexts(UPDATES).tolist() == [1, 1, 2, 2, 2, 3]
+    assert Options(switches=()).contexts(UPDATES).tolist() == [1] * 6
+    assert Options().contexts(UPDATES) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"context_length": 4, "switches": [4]}, "give one of the two"),
+        ({"context_length": 0}, "context length is 0"),
+        ({"switches": [4, 4]}, r"switches are \[4, 4\]; give updates in ascending order"),
+        ({"switches": [0, 4]}, "ascending order"),
+    ],
+)
+def test_options_that_contradict_are_refused(values, words):
+    with pytest.raises(UserError, match=words):
+        Options(**values)

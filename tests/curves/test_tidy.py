@@ -1,0 +1,158 @@
+import numpy as np
+import pandas as pd
+import pytest
+from curve_truth import FIRST, SECOND, evaluations
+
+from stability_gap.curves.options import Options
+from stability_gap.curves.tidy import from_array, tidy
+from stability_gap.errors import UserError
+
+FOUR = Options(context_length=4)
+
+
+def plain() -> pd.DataFrame:
+    """The curves with iteration, task and accuracy alone, every task from the first update on."""
+    rows = [(i, 1, FIRST[i - 1]) for i in range(1, 9)] + [(i, 2, SECOND[i - 5] if i > 4 else 0.05) for i in range(1, 9)]
+    return pd.DataFrame(rows, columns=["iteration", "task", "accuracy"])
+
+
+def unseen_empty() -> pd.DataFrame:
+    table = plain()
+    return table.assign(accuracy=table["accuracy"].where((table["task"] == 1) | (table["iteration"] > 4)))
+
+
+# --- contexts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [FOUR, Options(switches=[4])])
+def test_accuracies_before_the_own_context_are_left_out(options):
+    pd.testing.assert_frame_equal(tidy(plain(), options, "mine"), evaluations())
+
+
+def test_contexts_begin_where_tasks_begin_to_have_an_accuracy():
+    pd.testing.assert_frame_equal(tidy(unseen_empty(), Options(), "mine"), evaluations())
+    pd.testing.assert_frame_equal(tidy(unseen_empty().dropna(), Options(), "mine"), evaluations())
+
+
+def test_without_any_hint_the_contexts_are_asked_for():
+    with pytest.raises(UserError, match=r"accuracies on later tasks from the start .*--context-length 200, or --switches"):
+        tidy(plain(), Options(), "mine")
+    with pytest.raises(UserError, match="mine has only one task and no column context"):
+        tidy(plain().query("task == 1"), Options(), "mine")
+
+
+def test_task_1_alone_needs_no_column_task():
+    alone = plain().query("task == 1").drop(columns="task")
+    expected = evaluations().query("task == 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(tidy(alone, FOUR, "mine"), expected)
+
+
+def test_a_column_of_contexts_is_taken_and_must_not_contradict_the_options():
+    table = plain().assign(context=lambda rows: 1 + (rows["iteration"] > 4))
+    pd.testing.assert_frame_equal(tidy(table, Options(), "mine"), evaluations())
+    pd.testing.assert_frame_equal(tidy(table, FOUR, "mine"), evaluations())
+    with pytest.raises(UserError, match=r"column context: iteration 4 is in context 1, by --context-length or --switches in 2"):
+        tidy(table, Options(context_length=3), "mine")
+
+
+# --- units and counting ----------------------------------------------------------------------------------------------
+
+
+def test_percent_is_refused_and_converted_only_when_asked():
+    table = plain().assign(accuracy=lambda rows: 100 * rows["accuracy"])
+    with pytest.raises(UserError, match=r"column accuracy: 90 looks like percent; say so with --percent"):
+        tidy(table, FOUR, "mine")
+    percent = Options(context_length=4, percent=True)
+    pd.testing.assert_frame_equal(tidy(table, percent, "mine"), evaluations())
+    pd.testing.assert_frame_equal(tidy(plain(), percent, "mine"), evaluations())  # fractions beside it stay
+    with pytest.raises(UserError, match="101 is above 100 percent"):
+        tidy(table.assign(accuracy=101.0), percent, "mine")
+
+
+def test_an_iteration_0_must_be_explained():
+    from_zero = plain().assign(iteration=lambda rows: rows["iteration"] - 1)
+    with pytest.raises(UserError, match=r"column iteration: it begins at 0.*--count-from 0.*--count-from 1"):
+        tidy(from_zero, FOUR, "mine")
+    counted = Options(context_length=4, count_from=0)
+    pd.testing.assert_frame_equal(tidy(from_zero, counted, "mine"), evaluations())
+    pd.testing.assert_frame_equal(tidy(plain(), counted, "mine"), evaluations())  # counted from 1 already
+    before = pd.concat([pd.DataFrame({"iteration": [0, 0], "task": [1, 2], "accuracy": [0.1, 0.1]}), plain()])
+    pd.testing.assert_frame_equal(tidy(before, Options(context_length=4, count_from=1), "mine"), evaluations())
+    with pytest.raises(UserError, match="-1 is below 0"):
+        tidy(plain().assign(iteration=lambda rows: rows["iteration"] - 2), FOUR, "mine")
+
+
+def test_evaluations_may_be_sparse_and_seeds_several():
+    table = pd.concat([plain().query("iteration % 2 == 0").assign(seed=seed) for seed in (7, 5)])
+    made = tidy(table, FOUR, "mine")
+    assert made["seed"].unique().tolist() == [5, 7]
+    assert made["iteration"].unique().tolist() == [2, 4, 6, 8]
+
+
+def test_text_that_holds_numbers_is_read_and_losses_are_kept():
+    table = plain().assign(loss=1.0).astype({"iteration": str, "task": str, "accuracy": str}).astype(object)
+    pd.testing.assert_frame_equal(tidy(table, FOUR, "mine"), evaluations().assign(loss=1.0))
+
+
+# --- what would be measured wrongly -----------------------------------------------------------------------------------
+
+
+def test_a_run_that_diverged_is_empty_to_its_end():
+    table = plain().assign(accuracy=lambda rows: rows["accuracy"].where(rows["iteration"] < 7))
+    assert tidy(table, FOUR, "mine")["accuracy"].isna().sum() == 4
+
+
+@pytest.mark.parametrize("empty", ["iteration == 3 and task == 1", "iteration >= 7 and task == 1", "iteration == 6"])
+def test_holes_are_refused_as_they_would_count_as_divergence(empty):
+    table = plain()
+    table.loc[table.eval(empty), "accuracy"] = np.nan
+    iteration = empty.split()[2]
+    with pytest.raises(UserError, match=f"seed 0 has none on task 1 at iteration {iteration}, but has some at that"):
+        tidy(table, FOUR, "mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"iteration": 1.5}, "column iteration: 1.5 is no whole number"),
+        ({"iteration": np.nan}, "column iteration: nan is no whole number"),
+        ({"task": "first"}, "column task: 'first' is no whole number"),
+        ({"seed": 2**40}, "column seed: 1099511627776 is beyond 2147483647"),
+        ({"accuracy": 1 + 2j}, r"column accuracy: \(1\+2j\) is no number"),
+        ({"accuracy": "0,5"}, "column accuracy: '0,5' is no number; write one with a point"),
+        ({"accuracy": -0.5}, "column accuracy: -0.5 is below 0"),
+        ({"accuracy": np.inf}, "inf"),
+        ({"iteration": 1}, "stands twice"),
+    ],
+)
+def test_bad_values_are_named(change, words):
+    with pytest.raises(UserError, match=f"^mine.*{words}"):
+        tidy(plain().assign(**change), FOUR, "mine")
+
+
+def test_an_empty_table_and_a_task_too_few_are_refused():
+    with pytest.raises(UserError, match="mine has no rows"):
+        tidy(plain().head(0), FOUR, "mine")
+    with pytest.raises(UserError, match="mine, column task"):
+        tidy(plain(), Options(context_length=2), "mine")
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_of_one_two_and_three_axes():
+    first = np.array(FIRST)
+    both = np.column_stack([first, [np.nan] * 4 + SECOND])
+    pd.testing.assert_frame_equal(tidy(from_array(both), FOUR, "mine"), evaluations())
+    pd.testing.assert_frame_equal(tidy(from_array(both[None], seeds=[3]), FOUR, "mine"), evaluations(3))
+    alone = evaluations().query("task == 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(tidy(from_array(first), FOUR, "mine"), alone)
+
+
+def test_bad_arrays_are_named():
+    with pytest.raises(UserError, match=r"have the shape \(1, 1, 1, 1\)"):
+        from_array(np.zeros((1, 1, 1, 1)))
+    with pytest.raises(UserError, match="the type <U1"):
+        from_array(np.array(["a"]))
+    with pytest.raises(UserError, match="2 seeds are named for 1 curves"):
+        from_array(np.zeros((4, 2)), seeds=[1, 2])

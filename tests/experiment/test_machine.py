@@ -1,0 +1,78 @@
+"""Device, determinism and memory of the machine."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stability_gap.errors import UserError
+from stability_gap.experiment.machine import (
+    is_out_of_memory,
+    make_deterministic,
+    name_lack_of_memory,
+    peak_memory,
+    resolve_device,
+)
+
+
+@pytest.mark.parametrize(
+    ("device", "has_cuda", "expected"),
+    [("cpu", True, "cpu"), ("cpu", False, "cpu"), ("auto", False, "cpu"), ("auto", True, "cuda"), ("cuda", True, "cuda")],
+)
+def test_auto_is_cuda_where_there_is_one(monkeypatch, device, has_cuda, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_cuda)
+    assert resolve_device(device) == torch.device(expected)
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", False)])
+def test_products_are_rounded_to_tf32_where_it_is_asked_for_only(precision, rounded):
+    for before in ("tf32", "fp32"):  # whatever ran before
+        make_deterministic(1, before)
+        make_deterministic(1, precision)
+        assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is rounded
+        assert torch.get_deterministic_debug_mode() == 2  # error
+        assert not torch.backends.cudnn.benchmark
+
+
+def test_peak_memory_is_that_of_the_kernel_in_bytes():
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("needs Linux: no /proc/self/status")
+    (kibibytes,) = (int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    assert peak_memory() == pytest.approx(1024 * kibibytes, rel=0.05)
+
+
+def test_every_way_to_say_that_memory_ran_out_is_understood():
+    for told in (
+        torch.OutOfMemoryError("no"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    ):
+        assert is_out_of_memory(told)
+        later = RuntimeError("capture failed")  # what leaving a capture can make of it
+        later.__context__ = told
+        assert is_out_of_memory(later)
+    assert not is_out_of_memory(RuntimeError("device-side assert triggered"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB.\nGPU 0 has little."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        MemoryError(),
+    ],
+)
+def test_lack_of_memory_is_told_with_its_reason_and_what_to_do(error):
+    with pytest.raises(UserError) as told, name_lack_of_memory("split_tiny"):
+        raise error
+    reason = (str(error) or "MemoryError").splitlines()[0]
+    assert str(told.value) == (
+        f"too little memory for one seed of split_tiny ({reason}); choose a smaller model or fewer iterations, free the GPU, "
+        "or write device: cpu."
+    )
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="device-side assert"), name_lack_of_memory("split_tiny"):
+        raise RuntimeError("CUDA error: device-side assert triggered")

@@ -1,0 +1,6 @@
+"""Makes the helper `drawn` importable from the tests below."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,42 @@
+import pytest
+
+from stability_gap.presentation.report.deviations import deviations
+
+PLAIN = {"every": 1, "tasks": "first", "arithmetic": "fp32", "images_per_task": None}
+
+
+def config(seeds: int = 5, second: bool = False, **evaluation: object) -> dict:
+    benchmarks = {"split_digits": {"precision": "fp32", "augment_test": False, "evaluation": {**PLAIN, **evaluation}}}
+    if second:
+        benchmarks["other"] = {**benchmarks["split_digits"], "evaluation": PLAIN}
+    return {"seeds": list(range(seeds)), "benchmarks": benchmarks}
+
+
+def test_as_the_paper_but_for_the_pairing(looks):
+    assert len(deviations(config(), [], ["split_digits"], looks)) == 1
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "words"),
+    [
+        ({"tasks": "seen"}, "Every task seen so far"),
+        ({"every": 2}, "every few updates"),
+        ({"images_per_task": 100}, "fixed choice"),
+        ({"arithmetic": "bf16_screened"}, "bfloat16"),
+    ],
+)
+def test_each_setting_is_told_with_its_benchmark(looks, evaluation, words):
+    (told,) = deviations(config(**evaluation), [], ["split_digits"], looks)[1:]
+    assert words in told
+    (of_one,) = deviations(config(second=True, **evaluation), [], ["split_digits", "other"], looks)[1:]
+    assert "(Split digits)" in of_one
+
+
+def test_seeds_data_and_divergence(looks):
+    run = {"benchmark": "split_digits", "optimizer": "adam", "official": False}
+    run["seeds"] = {"7": {"status": "diverged", "diverged_at": 3}}
+    told = deviations(config(10), [run], [], looks)
+    assert told[0].startswith("10 seeds, the paper has 5;")
+    assert "no numbers for Split digits" in told[1]
+    assert "not the published files: Split digits" in told[2]
+    assert "Adam on Split digits, seed 7, at update 3" in told[3]

@@ -1,0 +1,53 @@
+from stability_gap import files
+from stability_gap.presentation.report import facts
+
+CONFIG = {
+    "seeds": [42, 43],
+    "benchmarks": {
+        "split_digits": {"label": "x", "model": {"kind": "mlp", "hidden": 4}, "augment_test": False, "augmentation": None},
+        "other": {"model": {"kind": "cnn"}, "angles": [0, 80]},
+    },
+    "optimizers": {"sgd": {"learning_rate": 0.01}},
+    "analysis": {"alpha": 0.05},
+}
+RUN = {
+    "benchmark": "split_digits",
+    "optimizer": "sgd",
+    "code": "abc",
+    "device": "cpu",
+    "versions": {"torch": "2.1"},
+    "official": True,
+    "stream_digest": "123",
+    "seeds": {"42": {"status": "completed", "diverged_at": None}, "43": {"status": "diverged", "diverged_at": 7}},
+}
+
+
+def test_settings_stand_side_by_side(looks):
+    benchmarks, optimizers, analysis = facts.settings_grids(CONFIG, looks)
+    assert benchmarks.header == ["setting", "Split digits", "other"]
+    assert benchmarks.rows == [
+        ["model.kind", "mlp", "cnn"],
+        ["model.hidden", "4", ""],
+        ["augment_test", "no", ""],
+        ["angles", "", "0, 80"],
+    ]
+    assert optimizers.rows == [["learning_rate", "0.01"]]
+    assert analysis.rows == [["seeds", "42, 43"], ["alpha", "0.05"]]
+
+
+def test_environment_tells_all_that_differ():
+    rows = dict(facts.environment_grid([RUN, {**RUN, "versions": {"torch": "2.2"}, "device": "cuda"}, {"benchmark": "x"}]).rows)
+    assert rows["torch"] == "2.1, 2.2"
+    assert rows["device"] == "cpu, cuda"
+    assert rows["Python"] == "not recorded"
+
+
+def test_digests(looks, tmp_path):
+    (tmp_path / "claims.csv").write_text("x")
+    data, results = facts.digest_grids(tmp_path, [RUN, {**RUN, "optimizer": "adam", "code": "def"}], looks)
+    assert data.rows == [["Split digits", "official files", "123"], ["code that trained", "this package", "abc, def"]]
+    assert results.rows == [["claims.csv", files.digest(tmp_path / "claims.csv")]]
+
+
+def test_diverged(looks):
+    assert facts.diverged([RUN], looks) == ["SGD on Split digits, seed 43, at update 7"]

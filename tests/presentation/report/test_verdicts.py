@@ -1,0 +1,43 @@
+import pandas as pd
+import pytest
+
+from stability_gap.errors import UserError
+from stability_gap.presentation.report.verdicts import readable, verdict_grid
+
+CLAIMS = pd.DataFrame(
+    [
+        (1, "ngm_sgd beats msgd", "rotated_digits", "first", "reproduced", "avg_sg ngm_sgd 0.1: difference -0.2; more"),
+        (1, "ngm_sgd beats msgd", "split_digits", "first", "not reproduced", "so"),
+        (1, "ngm_sgd beats msgd", "split_digits", "previous", "inconclusive", "so"),
+        (9, "ngm_sgd is new_thing", "split_digits", None, "not tested here", "no such optimizer"),
+    ],
+    columns=["claim", "statement", "benchmark", "reference", "verdict", "evidence"],
+)
+
+
+def test_grid(looks):
+    columns, rows = verdict_grid(CLAIMS, looks, {"avg_sg": "avg-SG"})
+    assert columns == ["Split digits", "rotated_digits"]
+    assert [(row.claim, row.reference) for row in rows] == [(1, "gap of task 1"), (1, "gap of the task before"), (9, "")]
+    assert [[cell and cell.mark for cell in row.cells] for row in rows] == [["✗", "✓"], ["?", None], ["–", None]]
+    assert rows[0].title == "Smaller gap than momentum SGD and Adam"
+    assert rows[0].statement == "NGM-SGD beats MSGD"
+    assert rows[2].title == "NGM-SGD is new thing"
+    cell = rows[0].cells[1]
+    assert cell.evidence == ["avg-SG NGM-SGD 0.1: difference −0.2", "more"]
+    assert cell.anchor == "claim-1-rotated_digits-first"
+
+
+def test_anchors_are_told_apart(looks):
+    _, rows = verdict_grid(CLAIMS, looks)
+    anchors = [cell.anchor for row in rows for cell in row.cells if cell]
+    assert len(set(anchors)) == len(CLAIMS)
+
+
+def test_readable_keeps_hyphens_and_intervals(looks):
+    assert readable("95% CI [-0.1, -0.2], sign-flip 10-3", looks) == "95% CI [−0.1, −0.2], sign-flip 10-3"
+
+
+def test_a_missing_column_is_told(looks):
+    with pytest.raises(UserError, match=r"claims\.csv lacks the column\(s\) evidence"):
+        verdict_grid(CLAIMS.drop(columns="evidence"), looks)
