@@ -4,6 +4,7 @@ import ast
 import re
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def test_a_plan_of_5000_cells(fresh: Workflow) -> None:
 
 def test_the_workflow_is_found_where_catalogs_look(fresh: Workflow) -> None:
     assert "everything" not in fresh.make("--list-rules")  # the Snakefile at the top comes first
-    assert fresh.plan("--snakefile", "workflow/Snakefile") == [*fresh.plan(), Job("everything")]
+    planned = fresh.plan("--snakefile", "workflow/Snakefile")
+    assert Counter(planned) == Counter([*fresh.plan(), Job("everything")])  # jobs that wait for nothing come in any order
 
 
 def test_the_workflow_is_a_module_of_another(fresh: Workflow, tmp_path: Path) -> None:

@@ -34,13 +34,14 @@ def plan_blocks(seeds: list[int], size: int, present: Iterable[str] = ()) -> lis
     """Name the run folders of a cell that together hold `seeds`, each seed in one of them.
 
     Folders that are there are used, whatever their size and whatever other seeds they hold, so that a list that grows or shrinks
-    trains only what is missing. What is missing is cut into blocks of `size`, in the order of the list. While these blocks are
-    made, the plan stays the same: each is one of the folders that are there as soon as it is finished.
+    trains only what is missing. What is missing is cut into blocks of `size`. The order is that of the list, by the first seed
+    that a block gives. While missing blocks are made, the plan stays the same, order included: each is one of the folders that
+    are there as soon as it is finished.
 
     Args:
         present: names of the finished run folders of this cell.
     """
-    wanted, covered, used = set(seeds), set[int](), []
+    wanted, covered, used = set(seeds), set[int](), list[str]()
     own = [format_seeds(seeds[start : start + size]) for start in range(0, len(seeds), size)]
     for name in [*own, *sorted(set(present) - set(own))]:
         held = wanted & set(parse_seeds(name)) if name in present else set()
@@ -48,4 +49,5 @@ def plan_blocks(seeds: list[int], size: int, present: Iterable[str] = ()) -> lis
             used.append(name)
             covered |= held
     missing = [seed for seed in seeds if seed not in covered]
-    return used + [format_seeds(missing[start : start + size]) for start in range(0, len(missing), size)]
+    planned = used + [format_seeds(missing[start : start + size]) for start in range(0, len(missing), size)]
+    return sorted(planned, key=lambda name: min(seeds.index(seed) for seed in wanted & set(parse_seeds(name))))
