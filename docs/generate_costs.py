@@ -12,6 +12,7 @@ from generated_page import between, call
 
 from stability_gap import config as configuration
 from stability_gap import files
+from stability_gap.analysis.claims import NOT_TESTED
 from stability_gap.presentation.looks import Looks, looks_from
 
 ROOT = Path(__file__).parent.parent
@@ -19,9 +20,11 @@ PAGE = ROOT / "docs" / "reproducing.md"
 PUBLISHED = ROOT / "paper_figures"
 BEGIN, END = "<!-- Written by docs/generate_costs.py from here -->", "<!-- to here. -->"
 
-# Claims about one optimizer alone; the others need all optimizers of the suite, since Holm's correction is over all pairs.
+# Claims about one optimizer alone; the others compare several.
 ALONE = {5: "ngm_sgd", 6: "ngm_sgd"}
 NOT_RECORDED = "not recorded"
+MOST_ROWS = 12
+"""Optimizers of a suite of which each has a row of its own."""
 
 Cells = dict[str, dict[str, dict[str, float]]]  # benchmark -> optimizer -> what publication.costs_of_cells gives
 
@@ -58,8 +61,9 @@ def number(value: float) -> str:
 
 
 def claims(folder: Path, cells: Cells, config: dict[str, Any]) -> list[str]:
-    """One row per claim that the suite judges: what it trains, command, core-minutes, megabytes of runs."""
-    judged = files.read_csv(folder / "claims.csv").drop_duplicates("claim")
+    """One row per claim that the suite can test: what it trains, command, core-minutes, megabytes of runs."""
+    judged = files.read_csv(folder / "claims.csv")
+    judged = judged[judged["verdict"] != NOT_TESTED].drop_duplicates("claim")
     shown = looks(folder.name)
     rows = ["| claim | trains | command | core-minutes | MB of runs |", "|---|---|---|---|---|"]
     for row in judged.itertuples():
@@ -74,8 +78,10 @@ def claims(folder: Path, cells: Cells, config: dict[str, Any]) -> list[str]:
 
 
 def cells_table(name: str, cells: Cells, config: dict[str, Any]) -> list[str]:
-    """One row per cell: seconds of a run, memory of its job, megabytes of a run."""
+    """One row per cell, or per benchmark where cells are many: seconds of a run, memory of its job, megabytes of a run."""
     shown = looks(name)
+    if len(config["optimizers"]) > MOST_ROWS:
+        return benchmarks_table(shown, cells, config)
     rows = [
         "| benchmark | optimizer | runs | seconds of a run | memory of a job, MiB | MB of a run |",
         "|---|---|---|---|---|---|",
@@ -90,6 +96,23 @@ def cells_table(name: str, cells: Cells, config: dict[str, Any]) -> list[str]:
                 runs = int(cell["runs"])
                 per_run = [number(cell[key] / runs) for key in ("seconds", "megabytes")]
                 rows.append(f"{names} {runs} | {per_run[0]} | {number(cell['peak_memory_mib'])} | {per_run[1]} |")
+    return rows
+
+
+def benchmarks_table(shown: Looks, cells: Cells, config: dict[str, Any]) -> list[str]:
+    """One row per benchmark, the mean over its optimizers."""
+    rows = ["| benchmark | runs | seconds of a run | memory of a job, MiB | MB of a run |", "|---|---|---|---|---|"]
+    for benchmark in shown.benchmark_order(config["benchmarks"]):
+        cost = took(cells, [benchmark], list(cells.get(benchmark, {})))
+        if cost is None or not cost["runs"]:
+            rows.append(f"| {shown.benchmark(benchmark)} | {' | '.join([NOT_RECORDED] * 4)} |")
+        else:
+            per_run = [
+                number(60 * cost["minutes"] / cost["runs"]),
+                number(cost["memory"]),
+                number(cost["megabytes"] / cost["runs"]),
+            ]
+            rows.append(f"| {shown.benchmark(benchmark)} | {int(cost['runs'])} | {' | '.join(per_run)} |")
     return rows
 
 

@@ -12,8 +12,10 @@ from generated_page import between
 
 from stability_gap import config as configuration
 from stability_gap import files
+from stability_gap.analysis.claims import NOT_TESTED
 from stability_gap.analysis.metrics.registry import load
 from stability_gap.presentation.comparison import sentences
+from stability_gap.presentation.figures.registry import kinds
 from stability_gap.presentation.looks import Looks, looks_from
 from stability_gap.presentation.report.verdicts import MARKS, verdict_grid
 
@@ -21,8 +23,12 @@ ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "paper_figures"
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-FIRST = "mnist"
-"""The suite that is shown first: that of the paper's data."""
+MAIN = ("mnist", "digits")
+"""The suites that reproduce the paper, on its data first; their benchmarks are the columns of the grid in README.md."""
+CONTROLS = ("frontier", "controls", "tuning", "streams", "mechanism")
+"""The suites that ask whether the gain is the cause, in the order of docs/findings.md."""
+MOST_ROWS = 12
+"""Optimizers of a suite whose tables are shown unfolded."""
 
 HEAD = """# Results
 
@@ -32,9 +38,15 @@ Written by `python docs/generate_results.py` from [paper_figures/](../paper_figu
 
 
 def suites() -> list[Path]:
-    """Find the published suites, `FIRST` first."""
+    """Find the published suites: `MAIN`, `CONTROLS`, then the others by name."""
+    order = [*MAIN, *CONTROLS]
     found = [path.parent for path in PUBLISHED.glob("*/MANIFEST.json")]
-    return sorted(found, key=lambda folder: (folder.name != FIRST, folder.name))
+    return sorted(found, key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
+
+
+def main_suites() -> list[Path]:
+    """The published suites that reproduce the paper."""
+    return [folder for folder in suites() if folder.name in MAIN]
 
 
 def looks(*folders: Path) -> Looks:
@@ -58,23 +70,40 @@ def facts(folder: Path) -> str:
 
 
 def figures(folder: Path) -> str:
-    """The trade-off, and links to curves and zoom of each benchmark."""
+    """The figures of the whole suite, and links to those of each benchmark."""
     place = f"../paper_figures/{folder.name}/figures"
-    shown = looks(folder)
+    shown, there = looks(folder), {path.stem for path in (folder / "figures").glob("*.png")}
     benchmarks = shown.benchmark_order(files.read_json(folder / "MANIFEST.json")["config"]["benchmarks"])
+    of_benchmark = {"curves": "Curves", "zoom": "Zoom on the switches"}
     links = [
         f"{title}: " + ", ".join(f"[{shown.benchmark(name)}]({place}/{kind}_{name}.png)" for name in benchmarks)
-        for kind, title in (("curves", "Curves"), ("zoom", "Zoom on the switches"))
+        for kind, title in of_benchmark.items()
+        if f"{kind}_{benchmarks[0]}" in there
     ]
-    lines = [f"![Accuracy against stability gap, suite {folder.name}]({place}/tradeoff.png)", "", ". ".join(links) + "."]
+    single = {f"{kind}_{name}" for kind in of_benchmark for name in benchmarks} | {"gain_per_task"}
+    lines = []
+    for name in sorted(there - single):
+        about = kinds()[name].about.split("\n")[0].rstrip(".")
+        lines += [f"![{about}; suite {folder.name}]({place}/{name}.png)", ""]
+    lines += [". ".join(links) + "."] if links else []
     if (folder / "report.html").is_file():
         lines += ["", f"All of it on one page, for a browser: [report.html](../paper_figures/{folder.name}/report.html)."]
     return "\n".join(lines)
 
 
-def grid(folders: list[Path]) -> str:
-    """The verdicts of several suites as one table: a row per claim and reading of the gap, a column per benchmark."""
-    claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in folders], ignore_index=True)
+def best_verdicts() -> pd.DataFrame:
+    """The claims of all suites on the benchmarks of `MAIN`: of each verdict the first suite that could test it."""
+    benchmarks = [name for folder in main_suites() for name in files.read_json(folder / "MANIFEST.json")["config"]["benchmarks"]]
+    claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in suites()], ignore_index=True)
+    claims = claims[claims["benchmark"].isin(benchmarks)]
+    tested_first = claims.assign(untested=claims["verdict"] == NOT_TESTED).sort_values("untested", kind="stable")
+    best = tested_first.drop_duplicates(["claim", "benchmark", "reference"])
+    tested = best.groupby("claim")["untested"].transform(lambda untested: not untested.all())
+    return best[tested].drop(columns="untested").sort_values(["claim", "benchmark", "reference"], ignore_index=True)
+
+
+def grid(claims: pd.DataFrame, *folders: Path) -> str:
+    """Verdicts as a table: a row per claim and reading of the gap, a column per benchmark. `folders`: for names and order."""
     names, rows = verdict_grid(claims, looks(*folders))
     lines = ["| Claim of the paper | " + " | ".join(names) + " |", "|---" + "|:-:" * len(names) + "|"]
     for row in rows:
@@ -89,6 +118,8 @@ def evidence(folder: Path) -> str:
     _, rows = verdict_grid(files.read_csv(folder / "claims.csv"), looks(folder, *suites()), labels)
     lines = ["<details><summary>The evidence behind each verdict</summary>"]
     for row in rows:
+        if all(cell is None or cell.verdict == NOT_TESTED for cell in row.cells):
+            continue
         lines += ["", f"**{row.claim}. {row.statement}**" + (f" ({row.reference})" if row.reference else ""), ""]
         lines += [f"- {cell.benchmark}: {cell.mark} {'; '.join(cell.evidence)}" for cell in row.cells if cell]
     return "\n".join([*lines, "", "</details>"])
@@ -114,20 +145,38 @@ def comparison(folder: Path) -> str:
     )
 
 
+def folded(summary: str, content: str) -> str:
+    """Content that a reader opens."""
+    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def tables(folder: Path) -> list[str]:
+    """Table 1, folded where it is long, and the gap at each switch, linked where that would be too long."""
+    few = len(files.read_json(folder / "MANIFEST.json")["config"]["optimizers"]) <= MOST_ROWS
+    whole, switches = ((folder / "tables" / f"{name}.md").read_text(encoding="utf-8").strip() for name in ("table1", "table2"))
+    if few:
+        return [whole, folded("The gap at each switch", switches)]
+    return [f"[The gap at each switch](../paper_figures/{folder.name}/tables/table2.md).", folded("Accuracy and gap", whole)]
+
+
 def results() -> str:
     """The page docs/results.md: the grid, then suite by suite."""
-    parts = [HEAD.strip(), grid(suites())]
+    parts = [HEAD.strip(), grid(best_verdicts(), *main_suites())]
     for folder in suites():
-        tables = [(folder / "tables" / f"{name}.md").read_text(encoding="utf-8").strip() for name in ("table1", "table2")]
-        more = f"<details><summary>The gap at each switch</summary>\n\n{tables[1]}\n\n</details>"
-        parts += [f"## Suite {folder.name}", facts(folder), tables[0], more, figures(folder)]
-        parts += [evidence(folder), comparison(folder)]
+        parts += [
+            f"## Suite {folder.name}",
+            facts(folder),
+            *tables(folder),
+            figures(folder),
+            evidence(folder),
+            comparison(folder),
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def readme(text: str) -> str:
     """README.md with a fresh grid between its marks."""
-    return between(README, text, BEGIN, END, grid(suites()))
+    return between(README, text, BEGIN, END, grid(best_verdicts(), *main_suites()))
 
 
 def main(arguments: list[str]) -> None:

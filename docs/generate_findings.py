@@ -1,0 +1,90 @@
+"""Write docs/findings.md from docs/findings.template.md and the published suites: no number on that page is typed.
+
+python docs/generate_findings.py           writes the page
+python docs/generate_findings.py --check   writes nothing, exits 1 where the page is out of date
+
+A sentence of the template that rests on a verdict names it with `holds(…)`: where a new run gives another one, the script fails
+and says which sentence has to be written anew.
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from generated_page import call
+
+from stability_gap import files
+from stability_gap.analysis.statistics import by_seed, t_interval
+
+ROOT = Path(__file__).parent.parent
+PAGE, TEMPLATE = ROOT / "docs" / "findings.md", ROOT / "docs" / "findings.template.md"
+PUBLISHED = ROOT / "paper_figures"
+
+
+@cache
+def table(suite: str, name: str) -> pd.DataFrame:
+    """A published table of a suite."""
+    path = PUBLISHED / suite / name
+    return files.read_parquet(path) if path.suffix == ".parquet" else files.read_csv(path)
+
+
+def _seeds(suite: str, benchmark: str, metric: str, optimizer: str) -> pd.Series:
+    values = by_seed(table(suite, "metrics.parquet"), benchmark, metric)
+    if optimizer not in values:
+        raise ValueError(f"suite {suite} has no {metric} of {optimizer} on {benchmark}")
+    return values[optimizer].dropna()
+
+
+def mean(suite: str, benchmark: str, optimizer: str, metric: str) -> float:
+    """The mean over seeds of a metric of the whole stream."""
+    return float(_seeds(suite, benchmark, metric, optimizer).mean())
+
+
+def difference(suite: str, benchmark: str, metric: str, a: str, b: str, factor: float = 1, digits: int = 3) -> str:
+    """Mean difference a − b over seeds with its 95 % t interval, as text: "−0.012 [−0.020, −0.004]"."""
+    pairs = (_seeds(suite, benchmark, metric, a) - _seeds(suite, benchmark, metric, b)).dropna().to_numpy() * factor
+    low, high = t_interval(pairs)
+    return f"{pairs.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
+
+
+def row(suite: str, name: str, **keys: object) -> pd.Series:
+    """The one row of a published CSV file with these values. Errors: ValueError where it is not one."""
+    found = table(suite, name)
+    for key, value in keys.items():
+        found = found[found[key].isna() if value is None else found[key] == value]
+    if len(found) != 1:
+        raise ValueError(f"{suite}/{name}: {len(found)} rows with {keys}, not one")
+    return found.iloc[0]
+
+
+def holds(suite: str, claim: int, benchmark: str, verdict: str, reference: str | None = None) -> str:
+    """Nothing, where a claim has this verdict. Errors: ValueError where it has another: the sentence must be written anew."""
+    found = row(suite, "claims.csv", claim=claim, benchmark=benchmark, reference=reference)["verdict"]
+    if found != verdict:
+        place = f"claim {claim} on {benchmark}" + (f" ({reference})" if reference else "")
+        raise ValueError(f"docs/findings.template.md says {place} of suite {suite} is {verdict!r}; it is {found!r} now")
+    return ""
+
+
+def page(_old: str = "") -> str:
+    """The page docs/findings.md."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {
+        "percent": lambda value: f"{100 * value:.1f}",
+        "gap": lambda value: f"{value:.3f}".replace("-", "−"),
+    }
+    functions = {"mean": mean, "difference": difference, "row": row, "holds": holds, "table": table}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**functions)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with --check compare; the exit status."""
+    return call(PAGE, page, "generate_findings", __doc__, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
