@@ -14,12 +14,26 @@ STRIDES = (1, 2, 2, 2)  # of the four stages; stage s has filters · 2^s channel
 POOLED = 4  # pixels of the last map that one feature averages: 160 features of 32×32 images, 640 of 84×84
 
 
+class Conv2d(nn.Conv2d):
+    """torch's convolution, kept from a fault of oneDNN.
+
+    On CPUs without AVX-512 the backward pass of a strided 1×1 convolution of channels-last images writes out of bounds where it
+    has fewer than 8 input channels (torch 2.15). The same convolution without stride, of every other pixel, does not.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, h, w) -> (n, channels, ⌈h/stride⌉, ⌈w/stride⌉)."""
+        if self.kernel_size == (1, 1) and self.in_channels < 8:
+            return functional.conv2d(x[:, :, :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
+        return super().forward(x)
+
+
 class NormedConv(nn.Module):
     """A convolution without bias, then batch norm; in evaluation one convolution, the norm folded into its weights."""
 
     def __init__(self, inputs: int, channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, channels, kernel, stride, kernel // 2, bias=False)
+        self.conv = Conv2d(inputs, channels, kernel, stride, kernel // 2, bias=False)
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
