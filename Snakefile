@@ -15,6 +15,8 @@ min_version("9.19")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/mechanism.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/present.smk"
 
@@ -28,6 +30,7 @@ DELIVERABLES = [
         "claims.csv",
         "agreement.csv",
     ),
+    *EXTRAS,
     *TABLES,
     *FIGURES,
     REPORT,

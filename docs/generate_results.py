@@ -25,7 +25,7 @@ README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 MAIN = ("mnist", "digits")
 """The suites that reproduce the paper, on its data first; their benchmarks are the columns of the grid in README.md."""
-CONTROLS = ("frontier", "controls", "tuning", "streams", "mechanism")
+CONTROLS = ("frontier", "controls", "tuning", "stress", "mechanism")
 """The suites that ask whether the gain is the cause, in the order of docs/findings.md."""
 MOST_ROWS = 12
 """Optimizers of a suite whose tables are shown unfolded."""
@@ -95,11 +95,12 @@ def best_verdicts() -> pd.DataFrame:
     """The claims of all suites on the benchmarks of `MAIN`: of each verdict the first suite that could test it."""
     benchmarks = [name for folder in main_suites() for name in files.read_json(folder / "MANIFEST.json")["config"]["benchmarks"]]
     claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in suites()], ignore_index=True)
+    claims = claims.reindex(columns=list(dict.fromkeys([*claims.columns, "optimizer"])))  # published before some had one
     claims = claims[claims["benchmark"].isin(benchmarks)]
     tested_first = claims.assign(untested=claims["verdict"] == NOT_TESTED).sort_values("untested", kind="stable")
-    best = tested_first.drop_duplicates(["claim", "benchmark", "reference"])
+    best = tested_first.drop_duplicates(["claim", "benchmark", "reference", "optimizer"])
     tested = best.groupby("claim")["untested"].transform(lambda untested: not untested.all())
-    return best[tested].drop(columns="untested").sort_values(["claim", "benchmark", "reference"], ignore_index=True)
+    return best[tested].drop(columns="untested").sort_values(["claim", "benchmark", "reference", "optimizer"], ignore_index=True)
 
 
 def grid(claims: pd.DataFrame, *folders: Path) -> str:

@@ -27,6 +27,8 @@ FILES = (
     "agreement_per_seed.csv",
     "report.html",
 )
+EXTRA_FILES = ("frontier.csv", "frontier_gap.csv", "mechanism.csv", "selection.csv", "toy.csv")
+"""Those of suites with figures of them."""
 
 
 def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path) -> None:
@@ -39,7 +41,7 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration.
     Errors: UserError where a file is missing or runs come from different code, versions or data.
     """
-    ours = {*FOLDERS, *FILES, "MANIFEST.json"}
+    ours = {*FOLDERS, *FILES, *EXTRA_FILES, "MANIFEST.json"}
     foreign = sorted(path.name for path in output.iterdir() if path.name not in ours) if output.is_dir() else []
     if foreign:
         raise UserError(f"{output} holds {foreign[0]}, so it is no published suite; name another folder.")
@@ -146,7 +148,7 @@ def published_files(suite: Path) -> list[str]:
     missing = [name for name in FILES if not (suite / name).is_file()]
     if missing or not found:
         raise UserError(f"{suite} lacks {', '.join(missing) or 'tables and figures'}; run snakemake for this suite first.")
-    return sorted([*found, *FILES])
+    return sorted([*found, *FILES, *(name for name in EXTRA_FILES if (suite / name).is_file())])
 
 
 def _megabytes(folder: Path) -> float:

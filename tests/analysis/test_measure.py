@@ -39,7 +39,17 @@ def test_cell_metrics_by_hand():
         ("gap_area", 2): (0.6 + 0.2 + 0) / 3,
         ("avg_gap_area", None): (0.6 + 0.2 + 0) / 3,
         ("diverged", None): 0,
+        ("anytime_acc", None): (0.5 + 0.8 + 0.15 + 0.45 + 0.65) / 5,
+        ("transient_area", 2): (0.6 + 0.2 + 0) / 3,  # it ends at .8 again
+        ("avg_transient_area", None): (0.6 + 0.2 + 0) / 3,
+        ("lasting_area", 2): 0,
+        ("avg_lasting_area", None): 0,
     }
+    for reference in ("previous", "first", "seen"):
+        # the placebo switch lies after the first of the block's three updates: from .2 to .6 and .8
+        expected |= {(f"depth_{reference}", 2): 0.6, (f"avg_depth_{reference}", None): 0.6}
+        expected |= {(f"placebo_sg_{reference}", 2): 1 - 0.6 / 0.2, (f"avg_placebo_sg_{reference}", None): 1 - 0.6 / 0.2}
+        expected |= {(f"net_sg_{reference}", 2): 0.75 + 2, (f"avg_net_sg_{reference}", None): 0.75 + 2}
     of_seed = table[table["seed"] == 42]
     keys = [(metric, None if pd.isna(k) else k) for metric, k in zip(of_seed["metric"], of_seed["context"], strict=True)]
     assert sorted(keys, key=str) == sorted(expected, key=str)
@@ -137,7 +147,10 @@ def test_task_1_alone_gives_what_task_1_can_tell(lost):
     defined = table[table["value"].notna() & (table["metric"] != "diverged")]
     keys = {(metric, None if pd.isna(k) else k) for metric, k in zip(defined["metric"], defined["context"], strict=True)}
     expected = {("sg_first", 2), ("sg_first", 3), ("avg_sg_first", None), ("sg_previous", 2), ("sg_seen", 2)}
-    expected |= {("gap_area", 2), ("recovered", 2)}
+    expected |= {("gap_area", 2), ("recovered", 2), ("transient_area", 2), ("lasting_area", 2)}
+    expected |= {("depth_first", 2), ("depth_first", 3), ("avg_depth_first", None), ("depth_previous", 2), ("depth_seen", 2)}
+    # the last block has one update, so no halves
+    expected |= {(f"{metric}_{r}", 2) for metric in ("net_sg", "placebo_sg") for r in ("first", "previous", "seen")}
     assert keys == expected
     # .8 to .2, then .6 to .4
     assert value(table, "avg_sg_first") == pytest.approx(1 if lost else (0.75 + 1 / 3) / 2, abs=1e-6)
@@ -154,7 +167,12 @@ def test_gain_metrics_by_hand():
     assert value(table, "gain_before", 7, 2) == pytest.approx((5 * 1 + 5 * 2) / 10)
     assert value(table, "gain_peak", 7, 2) == 4  # the 9 comes at the 55th iteration
     assert value(table, "gain_end", 7, 2) == pytest.approx((9 * 1 + 9) / 10)
-    assert len(table) == 5
+    # over as many updates as follow the placebo switch, 30; the gain of the ten before it averages 3.1
+    assert value(table, "gain_rise", 7, 2) == pytest.approx(4 - 1.5)
+    assert value(table, "gain_decay", 7, 2) == pytest.approx(4 - 3.1)
+    assert value(table, "placebo_gain_rise", 7, 2) == pytest.approx(9 - 3.1)
+    assert value(table, "placebo_gain_decay", 7, 2) == pytest.approx(9 - 1.8)
+    assert len(table) == 9
 
 
 def test_gain_of_a_diverged_run_is_undefined():

@@ -302,7 +302,9 @@ def test_every_outcome_is_compared_and_nothing_else() -> None:
     extra = ("bwt", "diverged")
     found = compare(pd.concat([random_table(4, 3, metric=metric) for metric in (*outcomes(), *extra)]), FAST)
     assert set(found["metric"]) == set(outcomes())
-    assert len(found) == 13 * 6
+    assert len(found) == len(outcomes()) * 6
+    assert {"avg_net_sg_first", "anytime_acc"} <= set(outcomes())
+    assert not any(name.startswith("avg_depth") for name in outcomes())
 
 
 def test_significance_is_judged_at_the_level_of_the_settings() -> None:

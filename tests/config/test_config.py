@@ -118,12 +118,19 @@ def test_a_cell_holds_what_its_training_depends_on(load):
             "learning_rate": 0.1,
             "momentum": 0.0,
             "backbone_momentum": None,
-            "gain": {"g0": 1.0, "gamma": 0.8, "eta": 0.5, "layers": None},
+            "gain": {"g0": 1.0, "gamma": 0.8, "eta": 0.5, "layers": None, "mean_of": None},
+            "average": None,
+            "neuronal_decay": 0.0,
+            "proximal": None,
+            "reset_at_switch": False,
+            "ramp": 0,
         },
+        "sampling": {"kind": "joint", "blur": 0},
+        "class_order": "natural",
         "augmentation": None,
         "augment_test": False,
         "precision": "fp32",
-        "evaluation": {"every": 2, "dense": 0, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None},
+        "evaluation": {"every": 2, "dense": 0, "middle": 0, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None},
     }
 
 
@@ -297,7 +304,13 @@ def test_bad_input_gets_one_line_that_names_the_key_and_the_fix(message, old, ne
         (
             "kind: rotated",
             "kind: turned",
-            "benchmarks.rotated.stream.kind: no 'turned'. Known: cumulative_superclasses, permuted, rotated, split, superclass.",
+            "benchmarks.rotated.stream.kind: no 'turned'. Known: cumulative_superclasses, homogeneous, permuted, rotated, split, "
+            "superclass.",
+        ),
+        (
+            "kind: rotated, angles: [0, 90]}",
+            "kind: rotated, angles: [0, 90]}, class_order: by_seed",
+            "benchmarks.rotated: class_order: by_seed needs tasks of new classes, not a rotated stream; write natural",
         ),
         ("kind: mlp", "kind: cnn", "benchmarks.split.model.kind: no 'cnn'. Known: mlp, slim_resnet18."),
         ("iterations: 4", "model: 5", "benchmarks.rotated_small.model: should be a valid dictionary"),
@@ -433,7 +446,7 @@ def test_shipped_cnn_benchmarks_have_the_numbers_of_the_protocol(shipped, benchm
     assert chosen.model.model_dump() == {"kind": "slim_resnet18", "filters": 20}
     assert chosen.augmentation.model_dump() == {"padding": 4, "flip": True}
     assert (chosen.augment_test, chosen.precision) == (False, "fp32")
-    expected = {"every": 1, "dense": 0, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None}
+    expected = {"every": 1, "dense": 0, "middle": 0, "tasks": "seen", "arithmetic": "fp32", "images_per_task": None}
     assert chosen.evaluation.model_dump() == expected
 
 
@@ -442,7 +455,9 @@ def test_every_cell_of_every_shipped_suite_resolves(shipped):
         for benchmark in suite.benchmarks:
             for optimizer in suite.optimizers:
                 training = shipped.cell(benchmark, optimizer).optimizer_settings
-                assert (training.gain is None) or training.gain.eta == shipped.benchmarks[benchmark].gain_eta
+                own = shipped.optimizers[optimizer].gain
+                eta = shipped.benchmarks[benchmark].gain_eta if own is None or own.eta is None else own.eta
+                assert (training.gain is None) or training.gain.mean_of or training.gain.eta == eta
 
 
 def test_the_suite_of_the_paper_has_its_benchmarks_optimizers_and_seeds(shipped):
@@ -461,7 +476,7 @@ def test_the_suite_of_the_paper_has_its_benchmarks_optimizers_and_seeds(shipped)
         ("sgd", "sgd", 0.0, None),
         ("msgd", "sgd", 0.9, None),
         ("adam", "adam", None, None),
-        ("ngm_sgd", "sgd", 0.0, {"g0": 1.0, "gamma": 0.9, "eta": None, "layers": None}),
+        ("ngm_sgd", "sgd", 0.0, {"g0": 1.0, "gamma": 0.9, "eta": None, "layers": None, "mean_of": None}),
     ],
 )
 def test_shipped_optimizers_have_the_numbers_of_the_protocol(shipped, optimizer, method, momentum, gain):

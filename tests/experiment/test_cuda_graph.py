@@ -15,8 +15,9 @@ from stability_gap.experiment import evaluation, loop
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import learner_of_block
 from stability_gap.experiment.sampling import draw_run, side_by_side
-from stability_gap.experiment.settings import EvaluationSettings
+from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.experiment.timeline import timeline
+from stability_gap.learners.settings import AverageSettings
 
 SEEDS = [42, 7, 43]
 
@@ -39,17 +40,19 @@ class StandIn:
         self.function, self.calls = function, 0
         self.made.append(self)
 
-    def __call__(self, *arguments: torch.Tensor):
+    def __call__(self, *arguments: torch.Tensor | None):
         self.calls += 1
         if self.calls <= 3:
             return self.function(*arguments)
         if self.calls == 4:
-            self.arguments = [argument.clone() for argument in arguments]
+            self.arguments = [None if argument is None else argument.clone() for argument in arguments]
             self.result = self.function(*self.arguments)
             return self.result
         for kept, argument in zip(self.arguments, arguments, strict=True):
-            assert kept.shape == argument.shape
-            kept.copy_(argument)
+            assert (kept is None) == (argument is None)
+            if kept is not None:
+                assert kept.shape == argument.shape
+                kept.copy_(argument)
         for kept, new in zip(tensors_of(self.result), tensors_of(self.function(*self.arguments)), strict=True):
             kept.copy_(new)
         return self.result
@@ -63,7 +66,12 @@ def stand_in(monkeypatch):
     return StandIn.made
 
 
-@pytest.mark.parametrize("optimizer", ["msgd", "adam", "ngm_sgd"])
+def told(settings: CellSettings, **changes: object) -> CellSettings:
+    """The same with other keys of the optimizer."""
+    return settings.model_copy(update={"optimizer_settings": settings.optimizer_settings.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("optimizer", ["msgd", "adam", "ngm_sgd", "oracle"])
 @pytest.mark.parametrize(
     ("make", "changes"),
     [
@@ -72,7 +80,10 @@ def stand_in(monkeypatch):
     ],
 )
 def test_a_captured_block_is_the_block(digits, stand_in, optimizer, make, changes):
-    settings = make(optimizer, **changes)
+    if optimizer == "oracle":
+        settings = told(make("msgd", **changes), ramp=3, reset_at_switch=True, average=AverageSettings(decay=0.9))
+    else:
+        settings = make(optimizer, **changes)
     stream = DeviceStream(digits if make is small_cell else coloured_images(), settings, torch.device("cpu"))
     time, rates = timeline(settings, len(stream.train_sizes)), rates_of(settings, stream)
 

@@ -9,8 +9,10 @@ from stability_gap.errors import UserError
 from stability_gap.experiment import device_stream
 from stability_gap.experiment.augmentation import Crops, augment, draw
 from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.randomness import generator
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.learners.settings import SlimResNet18Settings
+from stability_gap.tasks.class_order import shuffle_classes
 from stability_gap.tasks.streams import Stream
 
 CPU = torch.device("cpu")
@@ -174,7 +176,36 @@ def test_more_images_than_a_task_has_are_refused_with_the_task(digits):
 # --- arithmetic -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("has_bfloat16", [True, False])
 @pytest.mark.parametrize("arithmetic", ["fp32", "bf16_screened"])
-def test_the_screen_is_made_where_it_is_asked_for(digits, arithmetic):
+def test_the_screen_is_made_where_it_is_asked_for_and_pays(digits, arithmetic, has_bfloat16, monkeypatch):
+    monkeypatch.setattr(device_stream, "has_bfloat16", lambda: has_bfloat16)
     settings = small_cell("sgd", evaluation=EvaluationSettings(arithmetic=arithmetic))
-    assert bool(DeviceStream(digits, settings, CPU).evaluate.screens) == (arithmetic == "bf16_screened")
+    assert bool(DeviceStream(digits, settings, CPU).evaluate.screens) == (arithmetic == "bf16_screened" and has_bfloat16)
+
+
+# --- the order of the classes -----------------------------------------------------------------------------------------
+
+
+def test_in_natural_order_all_seeds_share_one_stream(digits):
+    stream = DeviceStream(digits, small_cell("sgd"), CPU)
+    assert stream.of_seed(1) is stream
+
+
+@pytest.mark.parametrize("images_per_task", [None, 20])
+def test_a_class_order_by_seed_is_the_shuffled_stream(digits, images_per_task):
+    natural = cell_with(images_per_task)
+    stream = DeviceStream(digits, natural.model_copy(update={"class_order": "by_seed"}), CPU)
+    for seed in (1, 2):
+        expected = DeviceStream(shuffle_classes(digits, generator(seed, "classes")), natural, CPU)
+        own = stream.of_seed(seed)
+        assert (own.train_sizes, own.test_sizes) == (expected.train_sizes, expected.test_sizes)
+        everything = torch.arange(sum(own.train_sizes))
+        for ours, theirs in zip(own.batch(everything), expected.batch(everything), strict=True):
+            assert torch.equal(ours, theirs)
+        assert torch.equal(own.evaluate.images, expected.evaluate.images)
+        assert torch.equal(own.evaluate.labels, expected.evaluate.labels)
+        trained = own.batch(torch.arange(own.train_sizes[0]))[1].unique()
+        assert torch.equal(trained, own.evaluate.labels[: own.test_sizes[0]].unique())
+        assert own.of_seed(seed) is own
+    assert not torch.equal(stream.of_seed(1).evaluate.labels, stream.of_seed(2).evaluate.labels)

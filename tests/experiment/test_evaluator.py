@@ -11,7 +11,7 @@ from torch.nn import functional
 from stability_gap.experiment import evaluator
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.evaluator import ContinualEvaluator
-from stability_gap.experiment.sampling import union
+from stability_gap.experiment.minibatches import union
 from stability_gap.learners import mlp
 from stability_gap.learners.build import attach_gain, build_optimizer
 from stability_gap.learners.mlp import MLP

@@ -233,8 +233,18 @@ def test_a_run_that_follows_another_has_its_rate_times_the_gain_squared(block, s
     pd.testing.assert_frame_equal(training(tmp_path / "plain"), training(tmp_path / "constant"), rtol=1e-4)
 
 
+def test_a_constant_gain_is_the_mean_of_the_same_seeds_run(block, stream, tmp_path):
+    optimizer = SGDSettings(method="sgd", learning_rate=0.05, gain=GainSettings(mean_of="ngm_sgd"))
+    settings = CELL.model_copy(update={"optimizer_settings": optimizer, "optimizer": "constant"})
+    train_cell(settings, stream, [3, 7], tmp_path, threads=1, device="cpu", donors=[block])
+    mean, made = training(block).groupby("seed")["gain_output"].mean(), training(tmp_path).groupby("seed")["gain_output"]
+    np.testing.assert_allclose(made.min(), mean, rtol=1e-6)
+    np.testing.assert_allclose(made.max(), mean, rtol=1e-6)
+    assert mean[3] != mean[7]
+
+
 def test_a_follower_without_its_donor_is_refused(stream, tmp_path):
-    with pytest.raises(UserError, match="follows the learning rates of ngm_sgd; name the folder of its run with --donor"):
+    with pytest.raises(UserError, match="reads the run of ngm_sgd with the same seed; name the folder of that run with --donor"):
         train_cell(with_rate(RunRate(kind="run", optimizer="ngm_sgd")), stream, [3], tmp_path / "run", threads=1, device="cpu")
     assert not (tmp_path / "run").exists()
 

@@ -1,46 +1,11 @@
-"""Minibatches drawn from the union of the tasks seen so far, and the draws of a block."""
+"""The draws of a run and of a block: minibatches and crops."""
 
-import numpy as np
 import pytest
-import scipy.stats
 import torch
 from cells import augmented, cnn_cell, coloured_images
 
 from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.sampling import draw_run, side_by_side, union
-
-
-def test_minibatches_are_the_ones_that_published_results_came_from():
-    expected = [[8, 0, 5, 6], [5, 5, 0, 6], [27, 6, 20, 20], [5, 12, 15, 12]]
-    assert union(42, [10, 20], iterations=2, batch_size=4).tolist() == expected
-
-
-def test_minibatches_have_one_row_per_update():
-    drawn = union(0, [10, 20, 30], iterations=7, batch_size=5)
-    assert (drawn.shape, drawn.dtype) == ((21, 5), np.int64)
-
-
-def test_minibatches_are_uniform_over_the_union_of_the_tasks_seen_so_far():
-    sizes, iterations = [30, 50, 20], 400
-    drawn = union(0, sizes, iterations, batch_size=64)
-    for context, images in enumerate(np.cumsum(sizes)):
-        counts = np.bincount(drawn[context * iterations : (context + 1) * iterations].ravel(), minlength=images)
-        assert len(counts) == images  # nothing of a later task
-        assert counts.min() > 0  # every image of every task so far
-        assert scipy.stats.chisquare(counts).pvalue > 0.001
-
-
-def test_minibatches_are_drawn_with_replacement():
-    drawn = union(0, [1000], iterations=2000, batch_size=32)
-    repeated = np.mean([len(set(batch)) < 32 for batch in drawn.tolist()])
-    expected = 1 - np.prod(1 - np.arange(32) / 1000)  # the birthday problem
-    assert repeated == pytest.approx(expected, abs=0.05)
-
-
-def test_minibatches_are_of_the_seed():
-    one, other = (union(seed, [100], iterations=50, batch_size=8) for seed in (0, 1))
-    assert not np.array_equal(one, other)
-    np.testing.assert_array_equal(one, union(0, [100], iterations=50, batch_size=8))
+from stability_gap.experiment.sampling import draw_run, side_by_side
 
 
 @pytest.mark.parametrize("test", [False, True])

@@ -27,12 +27,14 @@ from stability_gap.experiment import seed_blocks
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import Learner, fresh_model, learner_of_block
 from stability_gap.experiment.progress import Progress
+from stability_gap.experiment.randomness import generator
 from stability_gap.experiment.recording import Record, Recorder
 from stability_gap.experiment.sampling import draw_run
 from stability_gap.experiment.seed_blocks import SeedTrainer
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.learners.settings import ImportedSettings, MLPSettings, RunRate, SGDSettings, SlimResNet18Settings
 from stability_gap.learners.stacked import StackedModel
+from stability_gap.tasks.class_order import shuffle_classes
 from stability_gap.tasks.streams import Stream
 
 CPU = torch.device("cpu")
@@ -395,6 +397,22 @@ def test_seeds_share_a_block_on_a_gpu_but_for_imported_optimizers_and_rates_of_t
     stream.device = SimpleNamespace(type=device)
     made = SeedTrainer(settings, stream).all(SEEDS)
     assert (way, list(made)) == (expected, SEEDS)
+
+
+def test_with_a_class_order_of_its_own_each_seed_is_trained_alone_on_its_own_stream(digits):
+    natural = small_cell("ngm_sgd", iterations=2)
+    by_seed = natural.model_copy(update={"class_order": "by_seed"})
+    stream = DeviceStream(digits, by_seed, CPU)
+    together = SeedTrainer(by_seed, stream).all(SEEDS)
+    for seed in SEEDS:
+        shuffled = DeviceStream(shuffle_classes(digits, generator(seed, "classes")), natural, CPU)
+        assert_same_run(together[seed], train(natural, shuffled, seed))
+    stream.device = SimpleNamespace(type="cuda")
+    way: list[int] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SeedTrainer, "one", lambda self, seed: way.append(seed))
+        SeedTrainer(by_seed, stream).all(SEEDS)
+    assert way == SEEDS
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------

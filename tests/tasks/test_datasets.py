@@ -6,7 +6,7 @@ import pytest
 from stability_gap.errors import UserError
 from stability_gap.files import digest
 from stability_gap.tasks.datasets import load
-from stability_gap.tasks.settings import DigitsSettings, NpzSettings
+from stability_gap.tasks.settings import DigitsSettings, Holdout, NpzSettings
 
 DIGITS = DigitsSettings(source="sklearn_digits")
 
@@ -128,3 +128,79 @@ def test_own_file_that_is_missing_or_no_npz(tmp_path):
         np.save(handle, np.zeros(3))
     with pytest.raises(UserError, match=r"own.npz is damaged"):
         load(own(), tmp_path, download=True)
+
+
+# --- holdout ----------------------------------------------------------------------------------------------------------
+
+TENTH = Holdout(fraction=0.1, seed=0)
+
+
+def numbered(classes: int, per_class: int) -> dict[str, np.ndarray]:
+    """An npz data set in which the pixels of every image are its number: training images from 0, test images behind them."""
+    numbers = np.arange(2 * classes * per_class)
+    images = np.stack([numbers // 256, numbers % 256], axis=1).astype(np.uint8).reshape(-1, 1, 2)
+    labels, half = numbers % classes, classes * per_class
+    arrays = {
+        "train_images": images[:half],
+        "test_images": images[half:],
+        "train_labels": labels[:half],
+        "test_labels": labels[half:],
+    }
+    return arrays | {f"{part}_coarse": arrays[f"{part}_labels"] // 2 for part in ("train", "test")}
+
+
+def numbers_of(images: np.ndarray) -> list[int]:
+    return (images[:, 0].astype(np.int64) @ [256, 1]).tolist()
+
+
+def test_a_holdout_splits_the_training_images_by_class_and_drops_the_test_images(tmp_path):
+    np.savez(tmp_path / "own.npz", **numbered(classes=4, per_class=40))
+    coarse = {"train_coarse_labels": "train_coarse", "test_coarse_labels": "test_coarse"}
+    held = load(own(holdout=Holdout(fraction=0.25), **coarse), tmp_path, download=False)
+    train, test = numbers_of(held.train_images), numbers_of(held.test_images)
+    assert sorted(train + test) == list(range(160))  # each training image once, no test image
+    assert train == sorted(train)
+    assert test == sorted(test)
+    assert np.bincount(held.test_labels).tolist() == [10] * 4
+    for part, numbers in (("train", train), ("test", test)):
+        assert getattr(held, f"{part}_labels").tolist() == [number % 4 for number in numbers]
+        assert getattr(held, f"{part}_coarse_labels").tolist() == [number % 4 // 2 for number in numbers]
+
+
+def test_a_holdout_of_digits_has_no_test_image(tmp_path):
+    digits, held = (load(DIGITS.model_copy(update={"holdout": each}), tmp_path, download=False) for each in (None, TENTH))
+    together = np.concatenate([held.train_images, held.test_images])
+    assert sorted(image.tobytes() for image in together) == sorted(image.tobytes() for image in digits.train_images)
+    assert not {image.tobytes() for image in together} & {image.tobytes() for image in digits.test_images}
+    assert (len(held.train_images), len(held.test_images)) == (1212, 135)
+    shares = np.bincount(held.test_labels) / np.bincount(digits.train_labels)
+    assert np.abs(shares - 0.1).max() < 0.01
+    assert (held.mean.tolist(), held.official) == (digits.mean.tolist(), digits.official)
+
+
+def test_the_seed_of_a_holdout_counts(tmp_path):
+    first, again, other = (
+        load(DIGITS.model_copy(update={"holdout": Holdout(seed=seed)}), tmp_path, download=False) for seed in (0, 0, 1)
+    )
+    assert first.test_images.tobytes() == again.test_images.tobytes()
+    assert first.test_images.tobytes() != other.test_images.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [(0.001, "leaves a part too small.*Try 0.1"), (0.999, "leaves a part too small.*Try 0.1")],
+)
+def test_a_holdout_that_leaves_a_part_too_small_is_refused(tmp_path, fraction, words):
+    with pytest.raises(UserError, match=f"^holdout.fraction: {fraction} {words}"):
+        load(DIGITS.model_copy(update={"holdout": Holdout(fraction=fraction)}), tmp_path, download=False)
+
+
+def test_a_holdout_of_a_class_with_few_images_is_refused(tmp_path):
+    arrays = numbered(classes=4, per_class=40)
+    few = np.flatnonzero(arrays["train_labels"] != 2)
+    few = np.sort(np.append(few, [2, 6]))
+    np.savez(tmp_path / "own.npz", **arrays | {name: arrays[name][few] for name in ("train_images", "train_labels")})
+    with pytest.raises(
+        UserError, match=r"^holdout\.fraction: 0\.1 leaves a part without class 2, which has 2 images; try another"
+    ):
+        load(own(holdout=TENTH), tmp_path, download=False)

@@ -10,6 +10,7 @@ from stability_gap.tasks.arrays import read_arrays
 from stability_gap.tasks.prepare import prepare_dataset, prepare_stream
 from stability_gap.tasks.settings import (
     DigitsSettings,
+    Holdout,
     NpzSettings,
     PermutedStream,
     RotatedStream,
@@ -49,6 +50,20 @@ def test_digits_from_start_to_end(digits, tmp_path):
         assert facts["source_digest"] == about["digest"]
         assert facts["official"] is True
         assert facts["dataset"] == "digits"
+
+
+def test_a_holdout_is_told_and_its_streams_hold_no_test_image(digits, tmp_path):
+    held = DIGITS.model_copy(update={"holdout": Holdout(fraction=0.1, seed=0)})
+    prepare_dataset("digits_holdout", held, tmp_path, tmp_path / "held")
+    about, plain = (read_json(folder / "data.json") for folder in (tmp_path / "held", digits))
+    assert (about["settings"]["holdout"], plain["settings"]["holdout"]) == ({"fraction": 0.1, "seed": 0}, None)
+    assert about["digest"] != plain["digest"]
+    sums = (np.add(about["train_counts"], about["test_counts"]), plain["train_counts"])
+    assert sums[0].tolist() == sums[1]
+    tests = {image.tobytes() for image in read_arrays(digits / "data.npz")["test_images"]}
+    prepare_stream("digits_stream", STREAMS[0], tmp_path / "held", tmp_path / "split")
+    stream = stream_file.read(tmp_path / "split")
+    assert not tests & {image.tobytes() for images in (stream.train_images, stream.test_images) for image in images}
 
 
 def test_the_same_bytes_again(digits, tmp_path):

@@ -8,6 +8,7 @@ from stability_gap.tasks.datasets import load
 from stability_gap.tasks.settings import (
     CumulativeClassesStream,
     DigitsSettings,
+    HomogeneousStream,
     PermutedStream,
     RotatedStream,
     SplitStream,
@@ -133,3 +134,38 @@ def test_superclasses_that_are_not_there(superclasses, settings, words):
 def test_superclass_streams_need_superclasses(digits, settings):
     with pytest.raises(UserError, match=f"a {settings.kind} stream needs a data set with superclasses"):
         build(digits, settings)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_homogeneous_tasks_are_disjoint_parts_with_the_same_share_of_each_class(digits, part):
+    stream = build(digits, HomogeneousStream(kind="homogeneous"))
+    images, labels = getattr(digits, f"{part}_images"), getattr(digits, f"{part}_labels")
+    pairs = [(label, image.tobytes()) for label, image in zip(labels, images, strict=True)]
+    dealt = list(zip(getattr(stream, f"{part}_labels"), getattr(stream, f"{part}_images"), strict=True))
+    assert sorted((label, image.tobytes()) for label, image in dealt) == sorted(pairs)
+    shares = np.bincount(labels) / 5
+    for _, task_labels in tasks_of(stream, part):
+        assert np.abs(np.bincount(task_labels) - shares).max() < 1
+    assert (stream.tasks, stream.classes) == (5, 10)
+    assert np.ptp(getattr(stream, f"{part}_sizes")) <= 10
+
+
+def test_homogeneous_tasks_are_of_the_split_seed(digits):
+    first, again, other = (
+        build(digits, HomogeneousStream(kind="homogeneous", split_seed=seed)).train_images.tobytes() for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_homogeneous_tasks_need_an_image_of_each_class(dataset_maker):
+    assert build(dataset_maker(), HomogeneousStream(kind="homogeneous", tasks=3)).test_sizes.tolist() == [4, 4, 4]
+    with pytest.raises(
+        UserError, match="tasks: 4 is more than the 3 images that class 0 has in the training or test set; choose at"
+    ):
+        build(dataset_maker(), HomogeneousStream(kind="homogeneous", tasks=4))
+
+
+def test_twenty_rotations(dataset_maker):
+    stream = build(dataset_maker(), RotatedStream(kind="rotated", angles=list(range(0, 180, 9))))
+    assert stream.train_sizes.tolist() == [24] * 20
+    assert np.array_equal(tasks_of(stream)[19][0], rotate(dataset_maker().train_images, 171))

@@ -4,6 +4,7 @@ import pytest
 
 from stability_gap import config as configuration
 from stability_gap.experiment.settings import EvaluationSettings
+from stability_gap.tasks.settings import Holdout, HomogeneousStream
 from stability_gap.terminal.work import Images, Tasks, images_of, tasks_of, work_of
 
 CONFIG = configuration.resolve(configuration.read("config.yaml"))
@@ -29,6 +30,17 @@ def size(benchmark: str) -> tuple[Tasks, Images]:
 )
 def test_sizes_of_streams(benchmark: str, tasks: int, test: float) -> None:
     assert size(benchmark)[0] == Tasks(tasks, test)
+
+
+@pytest.mark.parametrize(("dataset", "test"), [("digits", 135), ("mnist", 6000), ("cifar10", 5000), ("mini_imagenet", 2500)])
+def test_a_holdout_is_a_part_of_the_training_images(dataset: str, test: int) -> None:
+    held = CONFIG.datasets[dataset].model_copy(update={"holdout": Holdout(fraction=0.1)})
+    assert images_of(held) == images_of(CONFIG.datasets[dataset])._replace(test=test)
+
+
+def test_homogeneous_tasks_share_the_images() -> None:
+    stream = HomogeneousStream(kind="homogeneous", tasks=4)
+    assert tasks_of(stream, images_of(CONFIG.datasets["mnist"])) == Tasks(4, 2500)
 
 
 def test_an_mlp_by_hand() -> None:

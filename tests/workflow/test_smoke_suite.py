@@ -312,7 +312,7 @@ def test_a_new_batch_size_of_one_benchmark_trains_that_benchmark(finished: Workf
         ("learners/gain.py", {"train": 12, **AFTER_TRAINING}),
         ("experiment/loop.py", {"train": 12, **AFTER_TRAINING}),
         ("analysis/metrics/gap.py", {rule: n for rule, n in AFTER_TRAINING.items() if rule != "figure_of_benchmark"}),
-        ("analysis/noninferiority.py", {"statistics": 1, "tables": 1, "report": 1}),
+        ("analysis/claims/accuracy.py", {"statistics": 1, "tables": 1, "report": 1}),
         ("presentation/style.py", {"figure_of_benchmark": 4, "figure_of_suite": 2, "report": 1}),
         ("presentation/figures/per_benchmark/zoom.py", {"figure_of_benchmark": 2, "report": 1}),
         ("presentation/figures/per_suite/tradeoff.py", {"figure_of_suite": 1, "report": 1}),

@@ -35,7 +35,9 @@ rule metrics:
 rule statistics:
     input:
         runs(CHOSEN.benchmarks, "run.json"),
+        lambda wildcards: EXTRAS,
         metrics=f"{SUITE}/metrics.parquet",
+        authors="reference/authors_per_seed.csv",
     output:
         statistics=f"{SUITE}/statistics.csv",
         ranks=f"{SUITE}/ranks.csv",
@@ -52,6 +54,8 @@ rule statistics:
     params:
         terms=lambda wildcards: as_json(CONFIG.analysis),
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        evidence=lambda wildcards: " ".join(f"--evidence {path}" for path in EXTRAS),
+        pairs=f"--reference {CHOSEN.reference}" if CHOSEN.pairs == "reference" else "",
         extensions=extension_options("metrics"),
         own=extension_code("metrics"),
         code=code_digest(
@@ -62,8 +66,9 @@ rule statistics:
             "analysis.statistics",
         ),
     shell:
-        "stability-gap --log {log:q} statistics {input.metrics:q} {params.folders} {params.extensions} --terms {params.terms:q}"
-        " --statistics {output.statistics:q} --ranks {output.ranks:q} --claims {output.claims:q}"
+        "stability-gap --log {log:q} statistics {input.metrics:q} {params.folders} {params.evidence} {params.pairs} {params.extensions}"
+        " --authors {input.authors:q}"
+        " --terms {params.terms:q} --statistics {output.statistics:q} --ranks {output.ranks:q} --claims {output.claims:q}"
 
 
 rule agreement:

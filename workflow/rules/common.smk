@@ -87,18 +87,21 @@ def present(benchmark, optimizer):
 
 
 @cache
-def blocks(benchmark, optimizer):
-    """Names of the run folders that hold the chosen suite's seeds of a cell: those that are there, and what is missing."""
-    return CONFIG.seed_blocks(benchmark, present(benchmark, optimizer))
+def blocks(benchmark, optimizer, seeds=tuple(CHOSEN.seeds)):
+    """Names of the run folders that hold these seeds of a cell: those that are there, and what is missing."""
+    size = CONFIG.benchmarks[benchmark].seeds_per_job
+    return configuration.plan_blocks(
+        list(seeds), size, set(present(benchmark, optimizer))
+    )
 
 
-def runs(benchmarks, file):
-    """`file` of every run folder of these benchmarks in the chosen suite."""
+def runs(benchmarks, file, optimizers=CHOSEN.optimizers, seeds=tuple(CHOSEN.seeds)):
+    """`file` of every run folder of these benchmarks, by default of the chosen suite."""
     return [
-        os.path.join(RESULTS, "runs", benchmark, optimizer, seeds, file)
+        os.path.join(RESULTS, "runs", benchmark, optimizer, block, file)
         for benchmark in benchmarks
-        for optimizer in CHOSEN.optimizers
-        for seeds in blocks(benchmark, optimizer)
+        for optimizer in optimizers
+        for block in blocks(benchmark, optimizer, seeds)
     ]
 
 
@@ -134,11 +137,7 @@ def donors(benchmark, optimizer, seeds):
     donor = CONFIG.optimizers[optimizer].donor
     if donor is None:
         return []
-    wanted, size = (
-        configuration.parse_seeds(seeds),
-        CONFIG.benchmarks[benchmark].seeds_per_job,
-    )
-    names = configuration.plan_blocks(wanted, size, present(benchmark, donor))
+    names = blocks(benchmark, donor, tuple(configuration.parse_seeds(seeds)))
     return [os.path.join(RESULTS, "runs", benchmark, donor, name) for name in names]
 
 
@@ -152,12 +151,19 @@ def donor_files(wildcards):
     ]
 
 
+def selection(wildcards):
+    """The file that a tuned optimizer takes its settings from; none where they stand in the configuration."""
+    sweep = CONFIG.winner_of(wildcards.optimizer)
+    return [f"{RESULTS}/selections/{sweep}/{wildcards.benchmark}.json"] if sweep else []
+
+
 def training_options(wildcards):
     """Options of `train` beside those that every run has."""
     folders = donors(wildcards.benchmark, wildcards.optimizer, wildcards.seeds)
     watchers = CONFIG.extensions.watchers
     return " ".join(
-        [f"--donor {folder}" for folder in folders]
+        [f"--selection {file}" for file in selection(wildcards)]
+        + [f"--donor {folder}" for folder in folders]
         + [f"--watcher {each}" for each in watchers]
     )
 
@@ -178,8 +184,8 @@ def extension_code(section):
     return [module_digest(name) for name in getattr(CONFIG.extensions, section)]
 
 
-def run_folders(benchmarks):
-    """All run folders as one shell brace expression, short however many cells a suite has."""
+def run_folders(benchmarks, optimizers=CHOSEN.optimizers, seeds=tuple(CHOSEN.seeds)):
+    """All run folders, by default of the chosen suite, as one shell brace expression, short however many cells a suite has."""
 
     def choice(names):
         return names[0] if len(names) == 1 else "{" + ",".join(names) + "}"
@@ -187,11 +193,12 @@ def run_folders(benchmarks):
     folders = []
     for name in benchmarks:
         alike = {}
-        for optimizer in CHOSEN.optimizers:
-            alike.setdefault(tuple(blocks(name, optimizer)), []).append(optimizer)
+        for optimizer in optimizers:
+            held = tuple(blocks(name, optimizer, seeds))
+            alike.setdefault(held, []).append(optimizer)
         folders += [
-            f"{RESULTS}/runs/{name}/{choice(optimizers)}/{choice(seeds)}"
-            for seeds, optimizers in alike.items()
+            f"{RESULTS}/runs/{name}/{choice(group)}/{choice(held)}"
+            for held, group in alike.items()
         ]
     return " ".join(folders)
 

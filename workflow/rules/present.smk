@@ -1,9 +1,10 @@
 # Metrics and trajectories -> tables, figures, the report. Which there are is derived: a figure is one module (docs/adding.md), a table one
 # block of the configuration.
 from stability_gap.presentation.figures import registry
+from stability_gap.publication import EXTRA_FILES
 
 try:
-    KINDS = registry.kinds(CONFIG.extensions.figures)
+    KINDS = registry.chosen(CONFIG.figures, CONFIG.extensions.figures)
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -21,6 +22,13 @@ TABLES = [
     for suffix in (".html", ".csv", ".md", ".tex")
 ]
 REPORT = f"{SUITE}/report.html"
+
+# Files that some of the figures are drawn from and claims read; each is made by a rule of its own.
+EXTRAS = sorted(
+    f"{SUITE}/{name}"
+    for name in {name for kind in KINDS.values() for name in kind.inputs}
+    if name in EXTRA_FILES
+)
 
 # How the suite is shown: labels, order, colours, and the optimizer that the others are compared with.
 APPEARANCE = f"--looks {shlex.quote(json.dumps(CONFIG.looks()))} --reference {shlex.quote(CHOSEN.reference)}"

@@ -4,6 +4,7 @@
 rule train:
     input:
         donor_files,
+        selection,
         stream=f"{RESULTS}/streams/{{benchmark}}/stream.npz",
         facts=f"{RESULTS}/streams/{{benchmark}}/stream.json",
     output:

@@ -140,6 +140,16 @@ def incremental_kinds(
     return kinds
 
 
+def sampling_kinds(folders: Iterable[Path]) -> dict[str, str]:
+    """Tell for each benchmark what its minibatches are drawn from (settings.sampling.kind of run.json; joint by default)."""
+    kinds = {}
+    for folder in folders:
+        file = Path(folder) / "run.json"
+        sampling = read_json(file).get("settings", {}).get("sampling", {})
+        kinds[read_facts(file).benchmark] = sampling.get("kind", "joint")
+    return kinds
+
+
 def read_facts(path: Path) -> Facts:
     """Read a run.json. Errors: UserError where it is missing, no JSON, or a key is missing or of the wrong type."""
     facts: Facts = validate(Facts, read_json(path), str(path))

@@ -170,7 +170,7 @@ def holm(p_values: Sequence[float]) -> Floats:
     """Adjust p-values step-down (Holm 1979). NaN stays NaN and does not count: it was no test."""
     p = np.array(p_values, dtype=np.float64)
     tested = np.isfinite(p)
-    if tested.any():
+    if tested.sum() > 1:  # of one there is nothing to adjust, and statsmodels collects garbage at every call
         p[tested] = multipletests(p[tested], method="holm")[1]
     return p
 
@@ -203,9 +203,13 @@ def family_tests(
     metric: str,
     resamples: int = DEFAULTS.resamples,
     random_seed: int = DEFAULTS.random_seed,
+    reference: str | None = None,
 ) -> dict[tuple[str, str], PairedTest]:
-    """Compare all pairs of columns of `values` (seeds x optimizers, as from `by_seed`), Holm-adjusted among themselves."""
-    pairs = list(combinations(sorted(values.columns), 2))
+    """Compare pairs of columns of `values` (seeds x optimizers, as from `by_seed`), Holm-adjusted among themselves.
+
+    All pairs, or those with the `reference`.
+    """
+    pairs = [pair for pair in combinations(sorted(values.columns), 2) if reference is None or reference in pair]
     tests = [
         paired_test(
             values[a].to_numpy(dtype=np.float64),
@@ -242,8 +246,11 @@ def compare(
     resamples: int = DEFAULTS.resamples,
     random_seed: int = DEFAULTS.random_seed,
     alpha: float = DEFAULTS.alpha,
+    reference: str | None = None,
 ) -> pd.DataFrame:
     """Make statistics.csv: every pair of optimizers for every benchmark and outcome in the long table `metrics`.
+
+    Where a `reference` is given, every pair with it: a family then is these pairs.
 
     Outcomes are the registered metrics of the stream that have a direction. Columns: benchmark, metric, optimizer_a,
     optimizer_b (a before b in the alphabet), the fields of `PairedTest`, note, significant (p_holm < alpha), alpha;
@@ -257,7 +264,7 @@ def compare(
     for benchmark, metric in sorted(set(zip(stream["benchmark"], stream["metric"], strict=True))):
         family = stream[(stream["benchmark"] == benchmark) & (stream["metric"] == metric)]
         seeds = {optimizer: set(group) for optimizer, group in family.groupby("optimizer")["seed"]}
-        tests = family_tests(by_seed(family, benchmark, metric), benchmark, metric, resamples, random_seed)
+        tests = family_tests(by_seed(family, benchmark, metric), benchmark, metric, resamples, random_seed, reference)
         for (a, b), test in tests.items():
             key = {"benchmark": benchmark, "metric": metric, "optimizer_a": a, "optimizer_b": b}
             note = _note(test, len(seeds[a] | seeds[b]), list(tests.values()), alpha)

@@ -40,6 +40,11 @@ class Curve:
         """Find the update at which a context begins: that of the last point before it, 0 for the first context."""
         return int(self.iterations[self.end(context - 1)]) if context > 1 else 0
 
+    def middle(self, context: int) -> int:
+        """Find the update halfway through a context, after ⌊I/2⌋ of its I updates: where a placebo switch lies."""
+        before = self.before(context)
+        return before + (int(self.iterations[self.end(context)]) - before) // 2
+
 
 @dataclass(frozen=True)
 class Trajectory(Curve):
@@ -93,6 +98,11 @@ class GainTrajectory(Curve):
         """Give the gains of the first `updates` updates of a context > 1, or of as many as it has."""
         block = self.block(context)
         chosen: Floats = self.gain[block][self.iterations[block] <= self.before(context) + updates]
+        return chosen
+
+    def between(self, start: int, stop: int) -> Floats:
+        """Give the gains of the updates after `start`, up to and with `stop`."""
+        chosen: Floats = self.gain[(self.iterations > start) & (self.iterations <= stop)]
         return chosen
 
 

@@ -65,6 +65,9 @@ def metrics(
     "--incremental", "given", multiple=True, type=INCREMENTAL, help="What a benchmark's tasks bring, where run.json does not say."
 )
 @EXTENSIONS
+@click.option("--reference", "pair_with", help="Test the pairs with this optimizer alone; left out: all pairs.")
+@click.option("--evidence", "evidence_files", multiple=True, type=FILE, help="A result file that claims read.")
+@click.option("--authors", "authors_file", type=FILE, help="The authors' own seeds: do they satisfy the same rules?")
 @click.option("--statistics", "statistics_file", type=FILE, required=True, help="statistics.csv: paired tests.")
 @click.option("--ranks", "ranks_file", type=FILE, required=True, help="ranks.csv: over benchmarks.")
 @click.option("--claims", "claims_file", type=FILE, required=True, help="claims.csv: verdicts with evidence.")
@@ -74,6 +77,9 @@ def statistics(
     values: Any,
     given: tuple[tuple[str, Any], ...],
     extensions: tuple[str, ...],
+    pair_with: str | None,
+    evidence_files: tuple[Path, ...],
+    authors_file: Path | None,
     statistics_file: Path,
     ranks_file: Path,
     claims_file: Path,
@@ -87,7 +93,7 @@ def statistics(
     from stability_gap.analysis.measure import read_metrics
     from stability_gap.analysis.metrics import registry
     from stability_gap.analysis.ranks import rank_all
-    from stability_gap.analysis.runs import incremental_kinds
+    from stability_gap.analysis.runs import incremental_kinds, sampling_kinds
     from stability_gap.analysis.settings import AnalysisSettings
     from stability_gap.analysis.statistics import compare
     from stability_gap.settings import validate
@@ -97,8 +103,13 @@ def statistics(
     terms: AnalysisSettings = validate(AnalysisSettings, values, "terms")
     measured = read_metrics(metrics_file)
     kinds = incremental_kinds(sorted(set(measured["benchmark"])), runs, dict(given))
-    verdicts = judge(measured, Terms(incremental=kinds, **terms.model_dump()))
-    files.write_csv(statistics_file, compare(measured, terms.resamples, terms.random_seed, terms.alpha))
+    verdicts = judge(
+        measured,
+        Terms(incremental=kinds, sampling=sampling_kinds(runs), **terms.model_dump()),
+        evidence={path.name: files.read_csv(path) for path in evidence_files},
+        authors=None if authors_file is None else files.read_csv(authors_file),
+    )
+    files.write_csv(statistics_file, compare(measured, terms.resamples, terms.random_seed, terms.alpha, pair_with))
     files.write_csv(ranks_file, rank_all(measured, terms.alpha))
     files.write_csv(claims_file, verdicts)
 

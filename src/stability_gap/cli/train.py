@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stability_gap.cli.group import FOLDER, JSON, commands
+from stability_gap.cli.group import FILE, FOLDER, JSON, commands
 
 
 @commands.command()
@@ -23,6 +23,7 @@ from stability_gap.cli.group import FOLDER, JSON, commands
     multiple=True,
     help="Run folder whose learning rates are followed, where the settings say so.",
 )
+@click.option("--selection", "selection_file", type=FILE, help="Selected settings (`select`), in place of the optimizer's own.")
 @click.option("--watcher", "watchers", multiple=True, help="module:Class that sees every step (docs/adding.md).")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Run folder.")
 def train(
@@ -32,14 +33,18 @@ def train(
     threads: int,
     device: str,
     donors: tuple[Path, ...],
+    selection_file: Path | None,
     watchers: tuple[str, ...],
     output: Path,
 ) -> None:
     """Train a block of seeds of one benchmark with one optimizer, with continual evaluation."""
+    from stability_gap.analysis.tuning import with_selected
     from stability_gap.config import parse_seeds
     from stability_gap.experiment.run import train_cell
     from stability_gap.experiment.settings import CellSettings
     from stability_gap.settings import validate
 
+    if selection_file is not None:
+        values = with_selected(values, selection_file)
     settings: CellSettings = validate(CellSettings, values, "settings")
     train_cell(settings, stream_folder, parse_seeds(seeds), output, threads, device, donors, watchers)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from stability_gap.config.model import SECTIONS, Config, Suite
+from stability_gap.config.sweeps import TuningSweep
 from stability_gap.errors import UserError
 from stability_gap.settings import nearest
 
 # Folders in the results folder that all suites share, so no suite may have their names.
-SHARED_FOLDERS = ("data", "streams", "runs", "logs")
+SHARED_FOLDERS = ("data", "streams", "runs", "selections", "logs")
 
 # What lies at the top of a checkout and is the project's own (tests/test_config.py compares it with git).
 PROJECT_FOLDERS = (
@@ -38,8 +39,11 @@ def check_references(config: Config, where: str = "config.yaml") -> None:
         if problem := _unknown(config, benchmark.dataset, "datasets"):
             tell("benchmarks", name, f".dataset: {problem}")
     _check_donors(config, tell)
+    for name, sweep in config.tunings.items():
+        _check_holdout(config, name, sweep, tell)
     for name, suite in config.suites.items():
         _check_suite(config, name, suite, tell)
+        _check_tuned(config, name, suite, tell)
     if problem := _unknown(config, config.suite, "suites"):
         problems["suite"] = f"{where}: suite: {problem}"
     if problems:
@@ -114,6 +118,43 @@ def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
         tell("suites", name, f".reference: {problem}")
     if repeated := sorted(_repeated(suite.seeds)):
         tell("suites", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
+
+
+def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) -> None:
+    """Check that tuning sees what the evaluation will, but for the images held out: same task, same training, no test image."""
+    if repeated := sorted(_repeated(sweep.seeds)):
+        tell("sweeps", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
+    for benchmark, twin in sweep.holdout.items():
+        problems = [problem for each in (benchmark, twin) if (problem := _unknown(config, each, "benchmarks"))]
+        if problems:
+            tell("sweeps", name, f".holdout: {problems[0]}")
+            continue
+        ours, theirs = config.benchmarks[benchmark], config.benchmarks[twin]
+        if config.datasets[theirs.dataset].holdout is None:
+            tell(
+                "sweeps",
+                name,
+                f".holdout.{benchmark}: the data set {theirs.dataset} of {twin} holds no training images out, so tuning would see"
+                " test images; give it holdout: {fraction: 0.1}.",
+            )
+        for key in ("stream", "iterations", "batch_size", "model", "gain_eta"):
+            if getattr(ours, key) != getattr(theirs, key):
+                tell("sweeps", name, f".holdout.{benchmark}: {twin} has another {key}; let it be like {benchmark}.")
+
+
+def _check_tuned(config: Config, name: str, suite: Suite, tell: Tell) -> None:
+    """Check that what a suite takes from a selection can be selected, by runs that none of its own are."""
+    for chosen in dict.fromkeys(config.winner_of(optimizer) for optimizer in suite.optimizers):
+        if chosen is None:
+            continue
+        sweep = config.tunings[chosen]
+        if shared := sorted(set(suite.seeds) & set(sweep.seeds)):
+            tell("suites", name, f".seeds: {shared} are tuning seeds of sweeps.{chosen}; evaluate with others.")
+        for benchmark in suite.benchmarks:
+            if benchmark not in sweep.holdout:
+                tell(
+                    "suites", name, f".benchmarks: sweeps.{chosen}.holdout names no twin of {benchmark} to tune on; add it there."
+                )
 
 
 def _unknown(config: Config, name: str, section: str) -> str:

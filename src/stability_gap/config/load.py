@@ -7,6 +7,7 @@ from typing import Any
 from stability_gap.config.checks import check_references
 from stability_gap.config.likes import expand_likes
 from stability_gap.config.model import SECTIONS, Config
+from stability_gap.config.sweeps import expand_sweeps
 from stability_gap.config.yaml_file import read
 from stability_gap.errors import UserError
 from stability_gap.settings import validate
@@ -18,7 +19,7 @@ def load(path: Path) -> Config:
 
 
 def resolve(values: Any, where: str = "config.yaml") -> Config:
-    """Turn a parsed YAML mapping into a Config: expand `like:`, check every key and every reference between blocks.
+    """Turn a parsed YAML mapping into a Config: expand `like:` and sweeps, check every key and every reference between blocks.
 
     Errors: UserError, one line per problem.
     """
@@ -28,6 +29,6 @@ def resolve(values: Any, where: str = "config.yaml") -> Config:
     for section in SECTIONS:
         if isinstance(values.get(section), Mapping):
             values[section] = expand_likes(values[section], f"{where}: {section}")
-    config: Config = validate(Config, values, where)
+    config: Config = validate(Config, expand_sweeps(values, where), where)
     check_references(config, where)
     return config

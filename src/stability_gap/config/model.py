@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 from keyword import iskeyword
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stability_gap.analysis.settings import AnalysisSettings
 from stability_gap.config.seeds import MOST_SEEDS, plan_blocks
+from stability_gap.config.sweeps import Seed, Sweep, TuningSweep, members
 from stability_gap.experiment.settings import CellSettings, ExperimentSettings
 from stability_gap.learners.settings import OptimizerSettings
 from stability_gap.settings import Look, Settings
 from stability_gap.tasks.settings import DatasetSettings, StreamSettings
 
-SECTIONS = ("datasets", "benchmarks", "optimizers", "suites")  # blocks by id, which `like` may copy
+SECTIONS = ("datasets", "benchmarks", "optimizers", "sweeps", "suites")  # blocks by id, which `like` may copy
+
+FIGURES = ("zoom", "curves", "gain_per_task", "tradeoff")  # of a suite that names none
 
 
 class Benchmark(Look, ExperimentSettings):
@@ -24,17 +27,26 @@ class Benchmark(Look, ExperimentSettings):
     gain_eta: float = Field(ge=0, description="η of gain-modulated optimizers on this benchmark, per nat of entropy")
     seeds_per_job: int = Field(10, gt=0, le=MOST_SEEDS, description="seeds that one job trains; on a CPU no result depends on it")
 
-
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+    @model_validator(mode="after")
+    def _classes_to_order(self) -> "Benchmark":
+        if self.class_order == "by_seed" and self.stream.incremental != "class":
+            raise ValueError(f"class_order: by_seed needs tasks of new classes, not a {self.stream.kind} stream; write natural")
+        return self
 
 
 class Suite(Settings):
     """Choose what `snakemake --cores all` makes: every benchmark × optimizer × seed."""
 
     benchmarks: list[str] = Field(min_length=1, description="ids under benchmarks")
-    optimizers: list[str] = Field(min_length=1, description="ids under optimizers")
+    optimizers: list[str] = Field(
+        min_length=1, description="ids under optimizers, or of sweeps, which stand for all that they make"
+    )
     seeds: list[Seed] = Field(min_length=1, description="evaluation seeds, at least 0")
     reference: str = Field("ngm_sgd", description="the optimizer that tables mark the others against; may be absent")
+    pairs: Literal["all", "reference"] = Field("all", description="which pairs are tested: all, or those with the reference")
+    figures: list[str] | None = Field(
+        None, min_length=1, description="kinds, the main one first; left out: zoom, curves, gain_per_task, tradeoff and your own"
+    )
 
 
 class TableSettings(Settings):
@@ -87,6 +99,7 @@ class Config(Settings):
     datasets: dict[str, DatasetSettings]
     benchmarks: dict[str, Benchmark]
     optimizers: dict[str, OptimizerSettings]
+    sweeps: dict[str, Sweep] = Field({}, description="variations of optimizers, by id")
     suites: dict[str, Suite]
 
     @property
@@ -96,19 +109,47 @@ class Config(Settings):
 
     def cell(self, benchmark: str, optimizer: str) -> CellSettings:
         """Resolve the settings of a cell: all that its training depends on, and nothing else."""
-        stream, learner = self.benchmarks[benchmark], self.optimizers[optimizer]
-        if learner.gain is not None and learner.gain.eta is None:
-            gain = learner.gain.model_copy(update={"eta": stream.gain_eta})
-            learner = learner.model_copy(update={"gain": gain})
+        stream = self.benchmarks[benchmark]
+        learner = self.optimizers[optimizer].with_eta(stream.gain_eta)
         experiment = {name: getattr(stream, name) for name in ExperimentSettings.model_fields}
         return CellSettings(benchmark=benchmark, optimizer=optimizer, optimizer_settings=learner, **experiment)
 
+    @property
+    def figures(self) -> list[str]:
+        """The kinds of figures of the chosen suite, the main one first."""
+        own = [module.rpartition(".")[2] for module in self.extensions.figures]
+        return self.chosen_suite.figures or [*FIGURES, *own]
+
+    def winner_of(self, optimizer: str) -> str | None:
+        """Name the sweep whose selection an optimizer takes its settings from; none where they stand in its block."""
+        return next((name for name, each in self.tunings.items() if optimizer in each.winners()), None)
+
+    @property
+    def tunings(self) -> dict[str, TuningSweep]:
+        """The sweeps that something is selected from, by id."""
+        return {name: sweep for name, sweep in self.sweeps.items() if isinstance(sweep, TuningSweep)}
+
+    def members(self) -> dict[str, dict[str, Any]]:
+        """Tell of every member of a sweep, as plain values: `sweep, optimizer` (that is varied), `number, values`."""
+        return {
+            each.id: {"sweep": name, "optimizer": each.base, "number": each.number, "values": each.values}
+            for name, sweep in self.sweeps.items()
+            for each in members(name, sweep)
+        }
+
     def looks(self) -> dict[str, dict[str, dict[str, str | None]]]:
-        """Tell how the chosen suite shows its benchmarks and optimizers, in its order: section -> id -> the fields of Look."""
-        suite = self.chosen_suite
+        """Tell how the chosen suite shows its benchmarks and optimizers, in its order: section -> id -> the fields of Look.
+
+        Before what a sweep made stand the optimizers that it varies.
+        """
+        suite, found = self.chosen_suite, self.members()
+        shown = {id: each["optimizer"] for id, each in found.items()} | {
+            id: base for each in self.tunings.values() for id, (base, _) in each.winners().items()
+        }
+        varied = [shown[name] for name in suite.optimizers if name in shown]
         blocks: dict[str, dict[str, Look]] = {
             "benchmarks": {name: self.benchmarks[name] for name in suite.benchmarks},
-            "optimizers": {name: self.optimizers[name] for name in suite.optimizers},
+            "optimizers": {name: self.optimizers[name] for name in dict.fromkeys([*varied, *suite.optimizers])},
         }
         return {
             section: {name: {field: getattr(block, field) for field in Look.model_fields} for name, block in named.items()}
@@ -122,13 +163,16 @@ class Config(Settings):
         for name in optimizers:  # grows by the optimizers whose runs others read
             donor = self.optimizers[name].donor
             optimizers += [donor] if donor is not None and donor not in optimizers else []
+        sweeps = [name for name, each in self.tunings.items() if set(each.winners()) & set(optimizers)]
         return {
             "suite": self.suite,
             "seeds": self.chosen_suite.seeds,
             "datasets": {self.benchmarks[name].dataset: each.model_dump(mode="json") for name, each in datasets.items()},
             "benchmarks": {name: self.benchmarks[name].model_dump(mode="json") for name in self.chosen_suite.benchmarks},
             "optimizers": {name: self.optimizers[name].model_dump(mode="json") for name in optimizers},
+            **({"sweeps": {name: self.sweeps[name].model_dump(mode="json") for name in sweeps}} if sweeps else {}),
             "reference": self.chosen_suite.reference,
+            "figures": self.figures,
             "analysis": self.analysis.model_dump(mode="json"),
             "tables": {name: table.model_dump(mode="json") for name, table in self.tables.items()},
             "extensions": self.extensions.model_dump(mode="json"),

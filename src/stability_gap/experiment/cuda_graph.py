@@ -12,7 +12,7 @@ WARM_UP = 3  # calls that run as they are before a graph is captured: libraries 
 def captured(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make `function` run as it is WARM_UP times, then capture it and replay the capture on copies of the arguments.
 
-    Arguments and results keep their shapes; a result is overwritten by the next call.
+    Arguments, tensors or None, and results keep their shapes; a result is overwritten by the next call.
     """
     return _CudaGraph(function)
 
@@ -22,7 +22,7 @@ class _CudaGraph:
         self.function, self.calls = function, 0
         self.stream = torch.cuda.Stream()
 
-    def __call__(self, *arguments: Tensor) -> Any:
+    def __call__(self, *arguments: Tensor | None) -> Any:
         if self.calls < WARM_UP:
             self.calls += 1
             self.stream.wait_stream(torch.cuda.current_stream())
@@ -32,11 +32,12 @@ class _CudaGraph:
             return result
         if self.calls == WARM_UP:
             self.calls += 1
-            self.arguments = [argument.clone() for argument in arguments]
+            self.arguments = [None if argument is None else argument.clone() for argument in arguments]
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph, stream=self.stream):
                 self.result = self.function(*self.arguments)
         for kept, argument in zip(self.arguments, arguments, strict=True):
-            kept.copy_(argument)
+            if kept is not None and argument is not None:
+                kept.copy_(argument)
         self.graph.replay()
         return self.result

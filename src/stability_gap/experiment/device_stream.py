@@ -7,8 +7,11 @@ from torch import Tensor
 from stability_gap.errors import UserError
 from stability_gap.experiment.augmentation import Crops, augment
 from stability_gap.experiment.evaluator import ContinualEvaluator
+from stability_gap.experiment.randomness import generator
 from stability_gap.experiment.settings import ExperimentSettings
+from stability_gap.learners.linear import has_bfloat16
 from stability_gap.learners.mlp import CHUNK
+from stability_gap.tasks.class_order import shuffle_classes
 from stability_gap.tasks.streams import Stream
 
 # Images per forward pass of an evaluation. On a GPU enough to fill it and few enough for a block of seeds; on a CPU, where a CNN
@@ -29,6 +32,7 @@ class DeviceStream:
     def __init__(
         self, stream: Stream, settings: ExperimentSettings, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
+        self._stream, self._settings = stream, settings
         self.classes, self.device, self.dtype = stream.classes, device, dtype
         self.train_sizes: list[int] = stream.train_sizes.tolist()
         self.image_shape = tuple(stream.train_images.shape[1:])
@@ -44,9 +48,21 @@ class DeviceStream:
             self._normalised(self._test_images),
             torch.from_numpy(stream.test_labels[chosen]).to(device),
             self.test_sizes,
-            screened=settings.evaluation.arithmetic == "bf16_screened" and device.type == "cpu",
+            # Screening gives the accuracies of float32; where it would be slower, float32 is taken at once.
+            screened=settings.evaluation.arithmetic == "bf16_screened" and device.type == "cpu" and has_bfloat16(),
             chunk=evaluation_chunk(device, self._flat, self.image_shape),
         )
+
+    def of_seed(self, seed: int) -> "DeviceStream":
+        """The stream that a seed meets: this one, or with `class_order: by_seed` one with the classes in its own order.
+
+        Errors: UserError where tasks share classes.
+        """
+        if self._settings.class_order == "natural":
+            return self
+        shuffled = shuffle_classes(self._stream, generator(seed, "classes"))
+        in_order = self._settings.model_copy(update={"class_order": "natural"})
+        return DeviceStream(shuffled, in_order, self.device, self.dtype)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """Raw (n, H, W[, channels]) -> (n, pixels) for an MLP, (n, channels, H, W) for a CNN."""

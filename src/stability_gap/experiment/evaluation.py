@@ -44,9 +44,10 @@ class Evaluation:
             self._tasks = tasks
             self._evaluate = captured(self._evaluated) if self.capture else self._evaluated
         images = self.test_images(tasks)
-        accuracy, loss = self._evaluate(*() if images is None else (images,))
+        with self.learner.evaluated() as self._model:
+            accuracy, loss = self._evaluate(*() if images is None else (images,))
         self.accuracy[position, ..., :tasks], self.loss[position, ..., :tasks] = accuracy, loss
 
     def _evaluated(self, *images: Tensor) -> tuple[Tensor, Tensor]:
         with precision_of(self.learner.precision, self.learner.device):
-            return self.stream.evaluate(self.learner.model, self._tasks, images[0] if images else None)
+            return self.stream.evaluate(self._model, self._tasks, images[0] if images else None)

@@ -13,6 +13,7 @@ from stability_gap.experiment.learner import Learner, Step
 from stability_gap.experiment.recording import Record, Recorder, records
 from stability_gap.experiment.sampling import Draws
 from stability_gap.experiment.timeline import Timeline
+from stability_gap.learners.ramp import ramp
 
 
 class Watcher(Protocol):
@@ -36,9 +37,9 @@ def train(
 ) -> list[Record]:
     """Train through the whole stream and return what each seed of the learner leaves behind.
 
-    Within a step: the minibatch and the learning rates of this update; the learner's update; its row of the record; continual
-    evaluation where the timeline has one, with the gains frozen; the watchers; progress. A seed that diverged stops; in a block
-    it goes on beside the others, and what it computes is dropped.
+    Within a step: what some learners are told or shown before it; the minibatch and the learning rates of this update; the
+    learner's update; its row of the record; continual evaluation where the timeline has one, with the gains frozen; the watchers;
+    progress. A seed that diverged stops; in a block it goes on beside the others, and what it computes is dropped.
 
     Args:
         rates: (T, 2), see `learners.rates`. progress: called with the number of finished iterations. capture: replay update and
@@ -46,17 +47,24 @@ def train(
     """
     recorder = Recorder(learner, timeline.updates)
     evaluation = Evaluation(learner, stream, timeline, draws.test_images, capture)
+    switches = set(timeline.switches.tolist())
+    ramped = ramp(draws.batches, stream.train_sizes, timeline.switches, learner.ramp) if learner.ramp else None
     may_stop = stream.device.type == "cpu" and not learner.seeds  # on a GPU every look at a number waits for it
 
-    def advance(rates: Tensor, indices: Tensor, *drawn: Tensor) -> tuple[Step, Tensor]:
+    def advance(rates: Tensor, weights: Tensor | None, indices: Tensor, *drawn: Tensor) -> tuple[Step, Tensor]:
         images, labels = stream.batch(indices, Crops(*drawn) if drawn else None)
-        step = learner.update(images, labels, rates)
+        step = learner.update(images, labels, rates, weights)
         return step, recorder.row(step)
 
     if capture:
         advance = captured(advance)
     for update, rates_now in enumerate(rates.unbind()):
-        step, row = advance(rates_now, *draws.update(update))
+        if update in switches:
+            learner.switch()
+        if learner.proximal is not None and learner.proximal.is_due(update):
+            earlier = draws.batches[:update].flatten()
+            learner.proximal.refresh(stream.batch(earlier[learner.proximal.choose(len(earlier))])[0])
+        step, row = advance(rates_now, None if ramped is None else ramped[update], *draws.update(update))
         recorder.rows[update] = row
         if may_stop and not row.isfinite().all():
             break

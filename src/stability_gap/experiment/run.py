@@ -41,7 +41,7 @@ def train_cell(
     Seeds are independent. On a CPU a seed's rows do not depend on which others share its block; on a GPU their last bits may.
 
     Args:
-        donors: folders of the runs whose learning rates are followed, where `settings` say so. watchers: module:Class of each.
+        donors: folders of the runs whose learning rates or gains are read, where `settings` say so. watchers: module:Class each.
     """
     started = time.perf_counter()
     place = resolve_device(device)
@@ -91,7 +91,7 @@ def _followed(settings: CellSettings, seeds: list[int], updates: int, folders: S
         return {}
     if not folders:
         raise UserError(
-            f"{settings.optimizer} follows the learning rates of {optimizer}; name the folder of its run with --donor."
+            f"{settings.optimizer} reads the run of {optimizer} with the same seed; name the folder of that run with --donor."
         )
     return read_donors(folders, settings.benchmark, seeds, updates)
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stability_gap.experiment.augmentation import Crops, draw
 from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.minibatches import minibatches
 from stability_gap.experiment.randomness import generator
 from stability_gap.experiment.settings import ExperimentSettings
 
@@ -32,21 +32,12 @@ class Draws:
         return self.batches[update], self.crops.offsets[update], self.crops.flips[update]
 
 
-def union(seed: int, train_sizes: list[int], iterations: int, batch_size: int) -> np.ndarray:
-    """Image indices of every minibatch of the stream, ideal joint training: int64 (K·iterations, batch_size).
-
-    In context k each index is drawn uniformly with replacement from the union of tasks 1..k.
-
-    Args:
-        train_sizes: training images per task; images of task 1 come first. iterations: updates per context.
-    """
-    order = generator(seed, "order")
-    return np.concatenate([order.integers(seen, size=(iterations, batch_size)) for seen in np.cumsum(train_sizes)])
-
-
 def draw_run(settings: ExperimentSettings, stream: DeviceStream, seed: int) -> Draws:
-    """Draw a run from the named random streams of its seed: the same for every optimizer, and wherever it is trained."""
-    batches = union(seed, stream.train_sizes, settings.iterations, settings.batch_size)
+    """Draw a run from the named random streams of its seed: the same for every optimizer, and wherever it is trained.
+
+    Errors: UserError where the stream has too few tasks for the sampling.
+    """
+    batches = minibatches(settings, stream.train_sizes, seed)
     augmentation = settings.augmentation
     crops = draw(augmentation, batches.shape, generator(seed, "augmentation")).to(stream.device) if augmentation else None
     random = generator(seed, "evaluation")

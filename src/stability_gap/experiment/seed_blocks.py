@@ -28,7 +28,7 @@ WatcherMaker = Callable[[Learner, Timeline, list[int]], Watcher]
 class SeedTrainer:
     """Trains seeds of one cell on one stream.
 
-    donors: seed -> learning rate and gain of the run that it follows, (T,) each, where the settings say so. progress: hears of
+    donors: seed -> learning rate and gain of the run that it reads, (T,) each, where the settings say so. progress: hears of
     every update. watchers: make one for each learner, of (learner, timeline, its seeds).
     """
 
@@ -45,20 +45,31 @@ class SeedTrainer:
 
     def rates(self, seed: int) -> Tensor:
         """Learning rates of every update of a seed: float64 (T, 2), see `learners.rates`."""
-        rates = learning_rates(self.settings.optimizer_settings.learning_rate, self.timeline.updates, self.donors.get(seed))
+        learning_rate, time = self.settings.optimizer_settings.learning_rate, self.timeline
+        rates = learning_rates(learning_rate, time.updates, self.donors.get(seed), time.switches)
         return torch.from_numpy(rates).to(self.stream.device)
+
+    def settings_of(self, seed: int) -> CellSettings:
+        """The settings of a seed: a gain that is the mean of another run becomes a number."""
+        optimizer = self.settings.optimizer_settings
+        if optimizer.gain is None or optimizer.gain.mean_of is None:
+            return self.settings
+        _, gain = self.donors[seed]
+        constant = optimizer.model_copy(update={"gain": optimizer.gain.constant_at(float(gain.mean()))})
+        return self.settings.model_copy(update={"optimizer_settings": constant})
 
     def one(self, seed: int) -> Record:
         """Train one seed: the plain loop, and the reference for blocks."""
-        rates = self.rates(seed)
-        (record,) = self._train(learner_of_seed(self.settings, self.stream, seed, rates), [seed], rates, capture=False)
+        rates, stream = self.rates(seed), self.stream.of_seed(seed)
+        learner = learner_of_seed(self.settings_of(seed), stream, seed, rates)
+        (record,) = self._train(learner, stream, [seed], rates, capture=False)
         return record
 
     def block(self, seeds: list[int]) -> dict[int, Record]:
         """Train several seeds at once, as one batched model: what `one` does with each."""
         rates = self.rates(seeds[0])
-        learner = learner_of_block(self.settings, self.stream, seeds, rates)
-        records = self._train(learner, seeds, rates, capture=self.stream.device.type == "cuda")
+        learner = learner_of_block(self.settings_of(seeds[0]), self.stream, seeds, rates)
+        records = self._train(learner, self.stream, seeds, rates, capture=self.stream.device.type == "cuda")
         return dict(zip(seeds, records, strict=True))
 
     def halving(self, seeds: list[int]) -> dict[int, Record]:
@@ -78,17 +89,18 @@ class SeedTrainer:
 
     def all(self, seeds: list[int]) -> dict[int, Record]:
         """Train all seeds, on a GPU in blocks as large as can be."""
-        if self.stream.device.type != "cuda" or self.settings.optimizer_settings.method == "import":
+        alone = self.settings.optimizer_settings.alone or self.settings.class_order == "by_seed"  # with a stream of its own
+        if self.stream.device.type != "cuda" or alone:
             return {seed: self.one(seed) for seed in seeds}
-        # An imported optimizer may look at whole tensors, and so at other seeds. Rates of another run are each seed's own.
+        # What is read from another run is each seed's own.
         blocks = [seeds] if self.settings.optimizer_settings.donor is None else [[seed] for seed in seeds]
         return {seed: record for each in blocks for seed, record in self.halving(each).items()}
 
-    def _train(self, learner: Learner, seeds: list[int], rates: Tensor, capture: bool) -> list[Record]:
-        draws = [draw_run(self.settings, self.stream, seed) for seed in seeds]
+    def _train(self, learner: Learner, stream: DeviceStream, seeds: list[int], rates: Tensor, capture: bool) -> list[Record]:
+        draws = [draw_run(self.settings, stream, seed) for seed in seeds]
         return train(
             learner,
-            self.stream,
+            stream,
             side_by_side(draws) if learner.seeds else draws[0],
             rates,
             self.timeline,

@@ -1,6 +1,6 @@
 """Settings of one cell (benchmark × optimizer): everything its runs depend on but the seed and the stream's data."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ class EvaluationSettings(Settings):
 
     every: int = Field(1, gt=0, description="ρ: evaluate after every ρ-th update of a context, and after its last")
     dense: int = Field(0, ge=0, description="evaluate after each of so many first updates of a context as well")
+    middle: int = Field(
+        0, ge=0, description="after each of so many updates after its middle, iterations // 2, too: for placebo gaps"
+    )
     tasks: Literal["seen", "first"] = Field("seen", description="all tasks seen so far, or task 1 only as the authors do")
     arithmetic: Literal["fp32", "bf16_screened"] = Field(
         "fp32", description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change"
@@ -20,6 +23,29 @@ class EvaluationSettings(Settings):
     images_per_task: int | None = Field(
         None, gt=0, description="test images of each task, a fixed random choice; left out, as in the paper: all of them"
     )
+
+
+class JointSampling(Settings):
+    """Minibatches from the union of the tasks seen so far: ideal joint training (PROTOCOL §1)."""
+
+    kind: Literal["joint"]
+    blur: int = Field(0, ge=0, description="updates after a switch over which the newest task's share rises to that in the union")
+
+
+class StillSampling(Settings):
+    """Minibatches from the union of all tasks from the first update on: contexts only in name (PROTOCOL §11)."""
+
+    kind: Literal["still"]
+
+
+class ReplaySampling(Settings):
+    """Half of each minibatch from the newest task, half from a reservoir of images of older ones (PROTOCOL §11)."""
+
+    kind: Literal["replay"]
+    images: int = Field(gt=0, description="of the reservoir, a uniform choice from all older tasks")
+
+
+SamplingSettings = Annotated[JointSampling | StillSampling | ReplaySampling, Field(discriminator="kind")]
 
 
 class AugmentationSettings(Settings):
@@ -35,6 +61,10 @@ class ExperimentSettings(Settings):
     iterations: int = Field(gt=0, le=1_000_000, description="updates per context")
     batch_size: int = Field(gt=0, le=65_536, description="images per update")
     model: ModelSettings = Field(description="what learns")
+    sampling: SamplingSettings = Field(JointSampling(kind="joint"), description="what minibatches are drawn from")
+    class_order: Literal["natural", "by_seed"] = Field(
+        "natural", description="by_seed: each seed has its own order of the classes, where tasks bring new ones"
+    )
     augmentation: AugmentationSettings | None = Field(None, description="of training images; left out: none")
     augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
@@ -44,6 +74,8 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _possible(self) -> "ExperimentSettings":
+        if isinstance(self.sampling, JointSampling) and self.sampling.blur > self.iterations:
+            raise ValueError(f"sampling.blur: {self.sampling.blur} is more than the {self.iterations} iterations of a context")
         if self.augment_test and self.augmentation is None:
             raise ValueError("augment_test: true needs augmentation, such as {padding: 4, flip: true}")
         if self.precision == "bf16" and self.model.kind == "mlp":
@@ -63,6 +95,7 @@ class CellSettings(ExperimentSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> "CellSettings":
-        if self.optimizer_settings.gain is not None and self.optimizer_settings.gain.eta is None:
-            raise ValueError("optimizer_settings.gain.eta: missing; a cell needs it, such as the benchmark's gain_eta")
+        for key, trace in self.optimizer_settings.traces.items():
+            if trace.eta is None:
+                raise ValueError(f"optimizer_settings.{key}.eta: missing; a cell needs it, such as the benchmark's gain_eta")
         return self

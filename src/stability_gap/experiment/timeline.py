@@ -45,11 +45,13 @@ class Timeline:
 def timeline(settings: ExperimentSettings, contexts: int) -> Timeline:
     """The timeline of a stream of so many contexts.
 
-    In each context the first `dense` updates are evaluated, every `every`-th, and the last.
+    In each context the first `dense` updates are evaluated, the first `middle` after its middle, every `every`-th, and the last.
     """
     cadence, updates = settings.evaluation, settings.iterations
     within = np.arange(1, updates + 1)
-    chosen = within[(within <= cadence.dense) | (within % cadence.every == 0) | (within == updates)]
+    after_middle = within - updates // 2
+    dense = (within <= cadence.dense) | ((after_middle > 0) & (after_middle <= cadence.middle))
+    chosen = within[dense | (within % cadence.every == 0) | (within == updates)]
     evaluated = (np.arange(contexts)[:, None] * updates + chosen).ravel()
     covered = np.repeat(np.arange(1, contexts + 1), len(chosen))
     return Timeline(contexts, updates, evaluated, np.minimum(covered, 1) if cadence.tasks == "first" else covered)

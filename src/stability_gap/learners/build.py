@@ -3,17 +3,19 @@
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from stability_gap.errors import UserError
+from stability_gap.learners.fast_slow import FastSlow
 from stability_gap.learners.gain import GainModulation, raw_weight_name
 from stability_gap.learners.mlp import MLP
 from stability_gap.learners.resnet import SlimResNet18
 from stability_gap.learners.settings import (
     AdamSettings,
+    FastSlowSettings,
     GainSettings,
     ImportedSettings,
     MLPSettings,
@@ -82,9 +84,11 @@ def build_optimizer(
             if backbone_momentum is not None and head and backbone:  # PROTOCOL §2, CNN
                 groups = [{"params": head}, {"params": backbone, "momentum": backbone_momentum, "lr": other_lr}]
             return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
-        case AdamSettings():
+        case AdamSettings(beta2=beta2):
             # What a CUDA graph replays must keep its step count on the device.
-            return torch.optim.Adam(everything, lr=lr, fused=True, capturable=on_gpu)
+            return torch.optim.Adam(everything, lr=lr, betas=(0.9, beta2), fused=True, capturable=on_gpu)
+        case FastSlowSettings(fast_rate=fast_rate, fast_decay=fast_decay):
+            return FastSlow(everything, lr, fast_rate=fast_rate, fast_decay=fast_decay)
         case ImportedSettings():
             return _imported(settings, everything, rates[0, 0].item())
 
@@ -102,7 +106,14 @@ def _imported(settings: ImportedSettings, parameters: list[Tensor], learning_rat
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise UserError(f"{where} needs a closure, to compute several losses per update, and cannot be used; choose another.")
+    if has_modes(optimizer):
+        cast(Any, optimizer).train()
     return optimizer
+
+
+def has_modes(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimizer evaluates other weights than it trains, and has `train` and `eval` to change between them."""
+    return all(callable(getattr(optimizer, name, None)) for name in ("train", "eval"))
 
 
 def step_of(settings: OptimizerSettings, optimizer: torch.optim.Optimizer) -> Callable[[], object]:

@@ -6,6 +6,7 @@ this is `torch.nn.functional.linear`.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,8 +20,15 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: 
 
 
 def uses_onednn(x: Tensor) -> bool:
-    """Whether oneDNN computes products with `x` (float32 or bfloat16 on a CPU that torch has oneDNN for)."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and torch.backends.mkldnn.is_available()
+    """Whether oneDNN computes products with `x`: float32 on a CPU that torch has oneDNN for, bfloat16 where that CPU has it."""
+    is_taken = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and has_bfloat16())
+    return x.device.type == "cpu" and is_taken and torch.backends.mkldnn.is_available()
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 numbers (AVX-512 or AMX); elsewhere that is slower than float32."""
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class _OneDNNLinear(torch.autograd.Function):

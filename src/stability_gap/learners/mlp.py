@@ -28,9 +28,12 @@ class MLP(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits: (n, inputs) -> (n, classes)."""
-        hidden = torch.relu(self.hidden1(images))
-        hidden = torch.relu(self.hidden2(hidden))
-        return self.output(hidden)  # type: ignore[no-any-return]
+        return self.output(self.activations(images)[-1])  # type: ignore[no-any-return]
+
+    def activations(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Activations of the two hidden layers, after ReLU: (n, inputs) -> (n, hidden) each."""
+        hidden1 = torch.relu(self.hidden1(images))
+        return hidden1, torch.relu(self.hidden2(hidden1))
 
     @property
     def layers(self) -> dict[str, nn.Module]:

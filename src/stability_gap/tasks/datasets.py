@@ -1,7 +1,7 @@
 """Load data sets as plain arrays, whatever files they come from."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from stability_gap.tasks.arrays import (
 from stability_gap.tasks.settings import (
     DatasetSettings,
     DigitsSettings,
+    Holdout,
     ImageFolderSettings,
     NpzArrays,
     NpzSettings,
@@ -62,9 +63,15 @@ class Dataset:
 def load(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
     """Load the data set that `settings` describe, from its files in `data_root`.
 
-    Nothing is written unless official files are missing, no npz file takes their place and `download` is true. Errors:
-    UserError where files are missing, damaged or hold something else.
+    With a `holdout` the test set is a part of the training set, and the real test images are in no array. Nothing is
+    written unless official files are missing, no npz file takes their place and `download` is true. Errors: UserError where
+    files are missing, damaged or hold something else, and where too little would be held out.
     """
+    dataset = _whole(settings, data_root, download)
+    return dataset if settings.holdout is None else _hold_out(dataset, settings.holdout)
+
+
+def _whole(settings: DatasetSettings, data_root: Path, download: bool) -> Dataset:
     match settings:
         case DigitsSettings():
             return _load_digits(settings)
@@ -112,22 +119,48 @@ def assemble(
     )
 
 
+def _hold_out(dataset: Dataset, holdout: Holdout) -> Dataset:
+    """Make a stratified part of the training images the test set. mean and std stay, those of all training images with digits."""
+    labels, coarse = dataset.train_labels, dataset.train_coarse_labels
+    train, test = _stratified(labels, holdout.fraction, holdout.seed, "holdout.fraction", usual=0.1)
+    return replace(
+        dataset,
+        train_images=dataset.train_images[train],
+        train_labels=labels[train],
+        test_images=dataset.train_images[test],
+        test_labels=labels[test],
+        train_coarse_labels=None if coarse is None else coarse[train],
+        test_coarse_labels=None if coarse is None else coarse[test],
+    )
+
+
+def _stratified(labels: Labels, fraction: float, seed: int, key: str, usual: float) -> tuple[Labels, Labels]:
+    """Positions of the labels that train and of those that test, `fraction` of each class, both in order.
+
+    Errors: UserError naming `key`, and the class of which a part has no image.
+    """
+    from sklearn.model_selection import train_test_split  # slow to import, needed for digits and holdouts only
+
+    try:
+        train, test = train_test_split(np.arange(len(labels)), test_size=fraction, random_state=seed, stratify=labels)
+    except ValueError as error:
+        raise UserError(f"{key}: {fraction} leaves a part too small ({error}). Try {usual}.") from error
+    for part in (train, test):
+        absent = np.setdiff1d(labels, labels[part])
+        if absent.size:
+            raise UserError(
+                f"{key}: {fraction} leaves a part without class {absent[0]}, which has {(labels == absent[0]).sum()} images; "
+                f"try another fraction."
+            )
+    return np.sort(train), np.sort(test)
+
+
 def _load_digits(settings: DigitsSettings) -> Dataset:
     from sklearn.datasets import load_digits  # slow to import, needed for this source only
-    from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     images, labels = digits.images.astype(np.uint8), digits.target.astype(np.int64)
-    try:
-        train, test = train_test_split(
-            np.arange(len(labels)),
-            test_size=settings.test_fraction,
-            random_state=settings.split_seed,
-            stratify=labels,
-        )
-    except ValueError as error:
-        raise UserError(f"test_fraction: {settings.test_fraction} leaves a part too small ({error}). Try 0.25.") from error
-    train, test = np.sort(train), np.sort(test)
+    train, test = _stratified(labels, settings.test_fraction, settings.split_seed, "test_fraction", usual=0.25)
     return Dataset(
         images[train],
         labels[train],

@@ -25,7 +25,22 @@ Incremental = Literal["class", "domain"]  # tasks bring new classes, or new inpu
 RandomSeed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-class DigitsSettings(Settings):
+class Holdout(Settings):
+    """A part of the training images in place of the test images, for tuning (PROTOCOL §8)."""
+
+    fraction: float = Field(0.1, gt=0, lt=1, description="Fraction of each class's training images.")
+    seed: RandomSeed = Field(0, description="Seed of the stratified choice.")
+
+
+class Source(Settings):
+    """What every data set may have, wherever it comes from."""
+
+    holdout: Holdout | None = Field(
+        None, description="Test on a part of the training images, which is not trained on; the test images are dropped."
+    )
+
+
+class DigitsSettings(Source):
     """scikit-learn's bundled 8×8 digits (1797 images, pixels 0..16), normalised by their own training mean and std."""
 
     source: Literal["sklearn_digits"]
@@ -60,7 +75,7 @@ class NpzArrays(Settings):
         return self
 
 
-class TorchvisionSettings(Settings):
+class TorchvisionSettings(Source):
     """The official files of a data set that torchvision knows, checked against the md5 sums published there."""
 
     source: Literal["torchvision"]
@@ -77,7 +92,7 @@ class TorchvisionSettings(Settings):
         return self
 
 
-class NpzSettings(NpzArrays):
+class NpzSettings(NpzArrays, Source):
     """An npz file of your own: images uint8 (n, H, W) or (n, H, W, 3), integer labels (n,) from 0 to classes−1."""
 
     source: Literal["npz"]
@@ -91,7 +106,7 @@ class NpzSettings(NpzArrays):
         return self
 
 
-class ImageFolderSettings(Settings):
+class ImageFolderSettings(Source):
     """Images in a folder, listed by CSV files with the columns filename and label, as mini-ImageNet is usually stored."""
 
     source: Literal["image_folder"]
@@ -174,6 +189,15 @@ class PermutedStream(Settings):
     permutation_seed: RandomSeed = Field(42, description="Seed of the permutations, shared by all runs.")
 
 
+class HomogeneousStream(Settings):
+    """Domain-incremental in name: each task is a random part of all images, with the same share of every class."""
+
+    incremental: ClassVar[Incremental] = "domain"
+    kind: Literal["homogeneous"]
+    tasks: int = Field(5, ge=2, le=100_000, description="Number of tasks; no image is in two of them.")
+    split_seed: RandomSeed = Field(0, description="Seed of the stratified split, shared by all runs.")
+
+
 class SuperclassStream(Settings):
     """Domain-incremental: the label is the superclass, task t holds the t-th fine class (label order) of each."""
 
@@ -200,7 +224,7 @@ class CumulativeClassesStream(Settings):
 
 
 StreamSettings = Annotated[
-    SplitStream | RotatedStream | PermutedStream | SuperclassStream | CumulativeClassesStream,
+    SplitStream | RotatedStream | PermutedStream | HomogeneousStream | SuperclassStream | CumulativeClassesStream,
     Field(discriminator="kind"),
 ]
 

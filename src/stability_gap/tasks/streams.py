@@ -12,6 +12,7 @@ from stability_gap.tasks.arrays import Images, Labels
 from stability_gap.tasks.datasets import Dataset
 from stability_gap.tasks.settings import (
     CumulativeClassesStream,
+    HomogeneousStream,
     PermutedStream,
     RotatedStream,
     SplitStream,
@@ -66,6 +67,8 @@ def build(dataset: Dataset, settings: StreamSettings) -> Stream:
             tasks = _rotated(dataset, settings)
         case PermutedStream():
             tasks = _permuted(dataset, settings)
+        case HomogeneousStream():
+            tasks = _homogeneous(dataset, settings)
         case SuperclassStream():
             tasks, classes = _superclass(dataset, settings)
         case CumulativeClassesStream():
@@ -111,6 +114,28 @@ def _permuted(dataset: Dataset, settings: PermutedStream) -> list[Task]:
         (Part(permute(train.images, order), train.labels), Part(permute(test.images, order), test.labels))
         for order in permutations(height * width, settings.permutations, settings.permutation_seed)
     ]
+
+
+def _homogeneous(dataset: Dataset, settings: HomogeneousStream) -> list[Task]:
+    (train, trained), (test, tested) = ((part, _parts(part.labels, settings)) for part in _whole(dataset))
+    return [
+        (Part(train.images[ours], train.labels[ours]), Part(test.images[theirs], test.labels[theirs]))
+        for ours, theirs in zip(trained, tested, strict=True)
+    ]
+
+
+def _parts(labels: Labels, settings: HomogeneousStream) -> list[NDArray[np.int64]]:
+    """Split the positions of `labels` at random into as many parts as there are tasks, stratified, each in order."""
+    from sklearn.model_selection import StratifiedKFold  # slow to import, needed for this kind only
+
+    members, counts = np.unique(labels, return_counts=True)
+    if counts.min() < settings.tasks:
+        raise UserError(
+            f"tasks: {settings.tasks} is more than the {counts.min()} images that class {members[counts.argmin()]} has in the "
+            f"training or test set; choose at most that many."
+        )
+    folds = StratifiedKFold(settings.tasks, shuffle=True, random_state=settings.split_seed)
+    return [part for _, part in folds.split(labels, labels)]
 
 
 def _superclass(dataset: Dataset, settings: SuperclassStream) -> tuple[list[Task], int]:

@@ -9,6 +9,7 @@ from stability_gap.tasks.settings import (
     CumulativeClassesStream,
     DatasetSettings,
     DigitsSettings,
+    HomogeneousStream,
     ImageFolderSettings,
     PermutedStream,
     RotatedStream,
@@ -43,16 +44,20 @@ def images_of(dataset: DatasetSettings) -> Images:
     """Tell the size of a data set before it is there; of somebody's npz file, that of MNIST is assumed."""
     match dataset:
         case DigitsSettings():
-            return Images(10, round(1797 * dataset.test_fraction), 64, 64)
+            train, images = round(1797 * (1 - dataset.test_fraction)), Images(10, round(1797 * dataset.test_fraction), 64, 64)
         case TorchvisionSettings(name="MNIST"):
-            return Images(10, 10_000, 784, 784)
+            train, images = 60_000, Images(10, 10_000, 784, 784)
         case TorchvisionSettings():
-            return Images(100 if dataset.name == "CIFAR100" else 10, 10_000, 3072, 1024)
+            train, images = 50_000, Images(100 if dataset.name == "CIFAR100" else 10, 10_000, 3072, 1024)
         case ImageFolderSettings():
             classes, pixels = dataset.classes or 100, dataset.size[0] * dataset.size[1]
-            return Images(classes, classes * dataset.test_per_class, 3 * pixels, pixels)
+            train, images = (
+                classes * dataset.train_per_class,
+                Images(classes, classes * dataset.test_per_class, 3 * pixels, pixels),
+            )
         case _:
-            return Images(dataset.classes, 10_000, 784, 784)
+            train, images = 60_000, Images(dataset.classes, 10_000, 784, 784)
+    return images if dataset.holdout is None else images._replace(test=round(train * dataset.holdout.fraction))
 
 
 def tasks_of(stream: StreamSettings, images: Images) -> Tasks:
@@ -65,6 +70,8 @@ def tasks_of(stream: StreamSettings, images: Images) -> Tasks:
             return Tasks(len(stream.angles), images.test)
         case PermutedStream():
             return Tasks(stream.permutations + 1, images.test)
+        case HomogeneousStream():
+            return Tasks(stream.tasks, images.test / stream.tasks)
         case SuperclassStream():
             return Tasks(stream.tasks, images.test / max(images.classes / 20, 1))
         case CumulativeClassesStream():

@@ -15,10 +15,10 @@ def texts(figure: Figure) -> str:
 
 
 def all_figures(suite, looks) -> dict[str, Figure]:
-    """One figure of each of our kinds."""
+    """One figure of each of our kinds; those drawn from more than metrics and runs have tests of their own."""
     benchmark = next(iter(suite.evaluations))
     given = {"benchmark": suite.runs(benchmark), "suite": {"metrics.parquet": suite.metrics}}
-    return {name: kind.draw()(given[kind.of], looks, TERMS) for name, kind in registry.kinds().items()}
+    return {name: kind.draw()(given[kind.of], looks, TERMS) for name, kind in registry.kinds().items() if not kind.inputs}
 
 
 def lines_of(axes, colour: str, width: float = 1.0) -> list[Line2D]:

@@ -15,6 +15,7 @@ from stability_gap.analysis.paper_convention import paper_metrics
 from stability_gap.analysis.ranks import rank_all
 from stability_gap.analysis.runs import read_runs
 from stability_gap.analysis.settings import AnalysisSettings
+from stability_gap.config.model import FIGURES
 from stability_gap.presentation import comparison, style
 from stability_gap.presentation.figures import registry
 from stability_gap.presentation.formats import save_table
@@ -47,6 +48,7 @@ def science() -> dict[str, Any]:
     evaluation = {"every": 1, "tasks": "seen", "arithmetic": "bf16_screened", "images_per_task": None}
     return {
         "suite": "tiny",
+        "figures": list(FIGURES),
         "seeds": list(SEEDS),
         "datasets": {"mnist": {"source": "torchvision", "mean": [0.1307]}},
         "benchmarks": {
@@ -81,7 +83,7 @@ def finish(root: Path) -> Finished:
     for name, metrics in TABLES.items():
         save_table(metric_table(name, name, metrics, METRICS, suite.summary, suite.statistics, looks), folder / "tables")
     save_table(comparison.paper_comparison(published, looks), folder / "tables")
-    for name, kind in registry.kinds().items():
+    for name, kind in registry.chosen(FIGURES).items():
         inputs = {"metrics.parquet": suite.metrics}
         drawn = {f"{name}_{each}": suite.runs(each) for each in BENCHMARKS} if kind.of == "benchmark" else {name: inputs}
         for stem, data in drawn.items():

@@ -32,6 +32,28 @@ def test_each_setting_is_told_with_its_benchmark(looks, evaluation, words):
     assert "(Split digits)" in of_one
 
 
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"sampling": {"kind": "joint", "blur": 5}}, "do not come from the union"),
+        ({"sampling": {"kind": "still"}}, "do not come from the union"),
+        ({"class_order": "by_seed"}, "its own order of the classes"),
+        ({"dataset": "digits_holdout"}, "a part of the training images"),
+    ],
+)
+def test_a_stream_that_is_not_the_papers_is_told_with_its_benchmark(looks, own, words):
+    suite = config(second=True)
+    suite["datasets"] = {"digits": {"holdout": None}, "digits_holdout": {"holdout": {"fraction": 0.1, "seed": 0}}}
+    plain = {"sampling": {"kind": "joint", "blur": 0}, "class_order": "natural", "dataset": "digits"}
+    for block in suite["benchmarks"].values():
+        block |= plain
+    assert len(deviations(suite, [], ["split_digits", "other"], looks)) == 1
+    suite["benchmarks"]["split_digits"] |= own
+    (told,) = deviations(suite, [], ["split_digits", "other"], looks)[1:]
+    assert words in told
+    assert "(Split digits)" in told
+
+
 def test_seeds_data_and_divergence(looks):
     run = {"benchmark": "split_digits", "optimizer": "adam", "official": False}
     run["seeds"] = {"7": {"status": "diverged", "diverged_at": 3}}

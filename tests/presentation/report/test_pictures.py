@@ -2,14 +2,15 @@ import base64
 
 import pytest
 
+from stability_gap.config.model import FIGURES
 from stability_gap.errors import UserError
 from stability_gap.presentation.figures import registry
 from stability_gap.presentation.report.pictures import groups, table_fragments
 
 
 def test_figures_are_grouped_by_kind_in_the_order_of_benchmarks(finished):
-    found = groups(finished.folder, registry.kinds(), ["split_mnist", "rotated_digits"], finished.looks)
-    assert [group.kind for group in found] == list(registry.kinds())
+    found = groups(finished.folder, registry.chosen(FIGURES), ["split_mnist", "rotated_digits"], finished.looks)
+    assert [group.kind for group in found] == list(registry.chosen(FIGURES))
     curves = next(group for group in found if group.kind == "curves")
     assert [(picture.name, picture.of) for picture in curves.pictures] == [
         ("curves_split_mnist", "Split <MNIST>"),
@@ -29,7 +30,7 @@ def test_a_figure_that_is_missing_or_damaged_is_named(finished, tmp_path, conten
         (tmp_path / "figures").mkdir()
         (tmp_path / "figures" / "curves_split_mnist.png").write_bytes(content)
     with pytest.raises(UserError, match=r"curves_split_mnist\.png cannot be read .*make it first"):
-        groups(tmp_path, registry.kinds(), ["split_mnist"], finished.looks)
+        groups(tmp_path, registry.chosen(FIGURES), ["split_mnist"], finished.looks)
 
 
 def test_tables_keep_bold_marks_and_notes_and_scroll_alone(finished):

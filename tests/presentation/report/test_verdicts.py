@@ -9,7 +9,7 @@ CLAIMS = pd.DataFrame(
         (1, "ngm_sgd beats msgd", "rotated_digits", "first", "reproduced", "avg_sg ngm_sgd 0.1: difference -0.2; more"),
         (1, "ngm_sgd beats msgd", "split_digits", "first", "not reproduced", "so"),
         (1, "ngm_sgd beats msgd", "split_digits", "previous", "inconclusive", "so"),
-        (9, "ngm_sgd is new_thing", "split_digits", None, "not tested here", "no such optimizer"),
+        (99, "ngm_sgd is new_thing", "split_digits", None, "not tested here", "no such optimizer"),
     ],
     columns=["claim", "statement", "benchmark", "reference", "verdict", "evidence"],
 )
@@ -18,7 +18,7 @@ CLAIMS = pd.DataFrame(
 def test_grid(looks):
     columns, rows = verdict_grid(CLAIMS, looks, {"avg_sg": "avg-SG"})
     assert columns == ["Split digits", "rotated_digits"]
-    assert [(row.claim, row.reference) for row in rows] == [(1, "gap of task 1"), (1, "gap of the task before"), (9, "")]
+    assert [(row.claim, row.reference) for row in rows] == [(1, "gap of task 1"), (1, "gap of the task before"), (99, "")]
     assert [[cell and cell.mark for cell in row.cells] for row in rows] == [["✗", "✓"], ["?", None], ["–", None]]
     assert rows[0].title == "Smaller gap than momentum SGD and Adam"
     assert rows[0].statement == "NGM-SGD beats MSGD"
@@ -41,3 +41,14 @@ def test_readable_keeps_hyphens_and_intervals(looks):
 def test_a_missing_column_is_told(looks):
     with pytest.raises(UserError, match=r"claims\.csv lacks the column\(s\) evidence"):
         verdict_grid(CLAIMS.drop(columns="evidence"), looks)
+
+
+def test_optimizers_have_rows_of_their_own_and_the_authors_data_a_word(looks):
+    more = CLAIMS.iloc[:1].assign(claim=4)
+    table = pd.concat([more.assign(optimizer="ngm_sgd", authors="no"), more.assign(optimizer="sgd", authors="cannot be told")])
+    _, rows = verdict_grid(table.assign(verdict="not assessable"), looks)
+    assert [row.reference for row in rows] == [f"gap of task 1, {looks.optimizer(name)}" for name in ("ngm_sgd", "sgd")]
+    assert [row.cells[0].mark for row in rows] == ["○", "○"]
+    assert rows[0].cells[0].anchor == "claim-4-rotated_digits-first-ngm_sgd"
+    assert rows[0].cells[0].evidence[-1] == "the authors' own data satisfy this rule: no"
+    assert rows[1].cells[0].evidence[-1] == "more"

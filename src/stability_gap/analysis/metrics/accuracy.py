@@ -1,4 +1,4 @@
-"""Measure accuracy: at the end of the stream, at its worst, at the start of a task."""
+"""Measure accuracy: at the end of the stream, all along it, at its worst, at the start of a task."""
 
 import numpy as np
 
@@ -10,6 +10,23 @@ from stability_gap.analysis.trajectory import Trajectory, mean
 def avg_acc(curve: Trajectory) -> float:
     """Average a_j(T), the accuracy at the end of the stream, over all tasks j."""
     return mean(curve.accuracy[-1])
+
+
+@metric(label="anytime ACC", unit="accuracy", per="stream", better="higher", diverged="chance")
+def anytime_acc(curve: Trajectory) -> float:
+    """Average the mean accuracy over the tasks seen over all updates of the stream: the average anytime accuracy.
+
+    Between two evaluations of a context it is taken as linear, before the first one as that one: an average over the
+    evaluations alone would weigh the time after a switch more where it is evaluated more densely.
+
+    Source: Caccia et al., "New insights on reducing abrupt representation change in online continual learning", ICLR 2022.
+    """
+    blocks = []
+    for k in range(1, curve.tasks + 1):
+        block = curve.block(k)
+        updates = np.arange(curve.before(k) + 1, curve.iterations[block.stop - 1] + 1)
+        blocks.append(np.interp(updates, curve.iterations[block], curve.accuracy[block, :k].mean(axis=1)))
+    return mean(np.concatenate(blocks))
 
 
 @metric(label="min-ACC", unit="accuracy", per="stream", better="higher", diverged="chance")

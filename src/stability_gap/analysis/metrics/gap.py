@@ -34,13 +34,45 @@ def avg_sg(curve: Trajectory, reference: Reference) -> float:
     return mean([gap for gap in _relative_gaps(curve, reference) if gap is not None])
 
 
-def _relative_gaps(curve: Trajectory, reference: Reference) -> list[float | None]:
-    """Compute the gap of each switch: None where no reference had anything to lose, NaN where one was not recorded."""
-    gaps: list[float | None] = []
+@metric(label="depth {}", unit="accuracy", per="switch", better="lower", diverged=1.0, variants=REFERENCES)
+def depth(curve: Trajectory, reference: Reference) -> Floats:
+    """Compute a_r(before) − min of a_r over block k at every switch: the absolute twin of `sg`; shape (K−1,).
+
+    `seen` averages over all r < k. A fraction, negative where the task only ever gains. Source: ours.
+    """
+    depths = np.full(curve.tasks - 1, np.nan)
     for k in range(2, curve.tasks + 1):
-        tasks = {"previous": slice(k - 2, k - 1), "first": slice(0, 1), "seen": slice(0, k - 1)}[reference]
-        before = curve.accuracy[curve.end(k - 1), tasks]
-        lowest = curve.accuracy[curve.block(k), tasks].min(axis=0)
-        can_lose = before != 0  # true for NaN as well: a task that was not recorded leaves the gap undefined
-        gaps.append(float(np.mean(1 - lowest[can_lose] / before[can_lose])) if can_lose.any() else None)
+        tasks = reference_tasks(k, reference)
+        depths[k - 2] = np.mean(curve.accuracy[curve.end(k - 1), tasks] - curve.accuracy[curve.block(k), tasks].min(axis=0))
+    return depths
+
+
+@metric(
+    label="avg depth {}", unit="accuracy", per="stream", better="lower", diverged=1.0, repeats="avg_sg_{}", variants=REFERENCES
+)
+def avg_depth(curve: Trajectory, reference: Reference) -> float:
+    """Average `depth` over the switches. Source: ours."""
+    return mean(depth(curve, reference))
+
+
+def reference_tasks(k: int, reference: Reference) -> slice:
+    """Choose the columns of the reference tasks of switch k: k−1, 1 or all before k."""
+    return {"previous": slice(k - 2, k - 1), "first": slice(0, 1), "seen": slice(0, k - 1)}[reference]
+
+
+def relative_loss(before: Floats, lowest: Floats) -> float | None:
+    """Average 1 − lowest/before over tasks; both have shape (tasks,).
+
+    None where no task had anything to lose, NaN where one was not recorded.
+    """
+    can_lose = before != 0  # true for NaN as well: a task that was not recorded leaves the gap undefined
+    return float(np.mean(1 - lowest[can_lose] / before[can_lose])) if can_lose.any() else None
+
+
+def _relative_gaps(curve: Trajectory, reference: Reference) -> list[float | None]:
+    """Compute the gap of each switch, each as from `relative_loss`."""
+    gaps = []
+    for k in range(2, curve.tasks + 1):
+        tasks = reference_tasks(k, reference)
+        gaps.append(relative_loss(curve.accuracy[curve.end(k - 1), tasks], curve.accuracy[curve.block(k), tasks].min(axis=0)))
     return gaps

@@ -80,7 +80,7 @@ def metric(
     """Register the decorated function under its own name; the arguments are the fields of `Metric`.
 
     variants: values of a second argument; each is a metric of its own, `{function}_{variant}`, and fills the {} of the
-    label. Errors: UserError for a name that is taken or an argument that is none of its kinds.
+    label and of `repeats`. Errors: UserError for a name that is taken or an argument that is none of its kinds.
     """
 
     def register(function: Function) -> Function:
@@ -92,7 +92,8 @@ def metric(
                 first = METRICS[name].function.__module__
                 raise UserError(f"metric {name} is registered twice, by {first} and {function.__module__}; rename one.")
             compute = function if variant is None else functools.wraps(function)(_bind(function, variant))
-            METRICS[name] = Metric(name, label.format(variant), unit, per, better, diverged, source, repeats, compute)
+            same = None if repeats is None else repeats.format(variant)
+            METRICS[name] = Metric(name, label.format(variant), unit, per, better, diverged, source, same, compute)
         return function
 
     return register

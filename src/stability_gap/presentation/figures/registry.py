@@ -66,6 +66,12 @@ def kinds(extensions: Sequence[str] = ()) -> dict[str, Kind]:
     return found
 
 
+def chosen(names: Sequence[str], extensions: Sequence[str] = ()) -> dict[str, Kind]:
+    """Find the kinds that a suite draws, in the order of `kinds`. Errors: UserError as `named`."""
+    found = {name: named(name, extensions) for name in names}
+    return {name: kind for name, kind in kinds(extensions).items() if name in found}
+
+
 def named(kind: str, extensions: Sequence[str] = ()) -> Kind:
     """Find a kind by name. Errors: UserError naming the known ones, and as `kinds`."""
     known = kinds(extensions)

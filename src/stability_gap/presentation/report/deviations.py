@@ -51,6 +51,13 @@ def deviations(
         told.append(f"Training is rounded more coarsely than float32{where(names)}.")
     if names := having("augment_test", True):
         told.append(f"Test images are augmented, as the authors' first code did{where(names)}.")
+    if names := having("sampling", None, {"kind": "joint", "blur": 0}, but=True):
+        told.append(f"Minibatches do not come from the union of the tasks seen so far throughout{where(names)}.")
+    if names := having("class_order", "by_seed"):
+        told.append(f"Each seed has its own order of the classes, not the natural one{where(names)}.")
+    held = [name for name, data in config.get("datasets", {}).items() if data.get("holdout") is not None]
+    if names := having("dataset", *held):
+        told.append(f"Tested on a part of the training images, which is not trained on{where(names)}.")
     if names := [name for name in benchmarks if name not in published]:
         told.append(f"The paper has no numbers for {', '.join(map(looks.benchmark, names))}.")
     if names := looks.benchmark_order(run["benchmark"] for run in runs if run.get("official") is False):

@@ -16,7 +16,6 @@ from stability_gap.presentation.looks import Looks
 from stability_gap.presentation.report import facts, pictures, verdicts, zoomable
 from stability_gap.presentation.report.deviations import deviations
 
-_MAIN = "zoom"  # the kind of figure that stands at the top, of the first benchmark
 _PAPER = "https://arxiv.org/abs/2507.14056"
 
 
@@ -33,8 +32,8 @@ def report_page(
     extensions: modules of the user's own that draw a figure.
     Errors: UserError where a file of the suite or of a run is missing or cannot be read.
     """
-    if not isinstance(config, Mapping) or "suite" not in config:
-        raise UserError("--config: give the resolved configuration of one suite, with its name under `suite`.")
+    if not isinstance(config, Mapping) or not {"suite", "figures"} <= set(config):
+        raise UserError("--config: give the resolved configuration of one suite, with its name under `suite`, and its `figures`.")
     seeds = config.get("seeds")  # a run folder may hold more, of other suites
     records = [_record(folder, seeds) for folder in runs]
     benchmarks = looks.benchmark_order(record["benchmark"] for record in records)
@@ -42,12 +41,14 @@ def report_page(
     claims = files.read_csv(suite / "claims.csv")
     columns, rows = verdicts.verdict_grid(claims, looks, labels)
     agreement = files.read_csv(suite / "agreement.csv")
-    figures = pictures.groups(suite, figure_registry.kinds(extensions), benchmarks, looks)
+    kinds = config["figures"]
+    figures = pictures.groups(suite, figure_registry.chosen(kinds, extensions), benchmarks, looks)
     curves = [
         zoomable.zoomable_curves(
             benchmark_runs((run for run, record in zip(runs, records, strict=True) if record["benchmark"] == name), seeds), looks
         )
         for name in benchmarks
+        if "curves" in kinds
     ]
     return (
         _environment()
@@ -65,10 +66,10 @@ def report_page(
             rows=rows,
             counts=Counter(cell.verdict for row in rows for cell in row.cells if cell),
             marks=verdicts.MARKS,
-            main=next(group for group in figures if group.kind == _MAIN),
+            main=next(group for group in figures if group.kind == kinds[0]),
             figures=figures,
             curves=curves,
-            bokeh=zoomable.script(),
+            bokeh=zoomable.script() if curves else "",
             tables=pictures.table_fragments(suite),
             settings=facts.settings_grids(config, looks),
             deviations=deviations(config, records, set(agreement["benchmark"]), looks),

@@ -11,7 +11,7 @@ from stability_gap.presentation.looks import Looks
 from stability_gap.presentation.tables import require_columns
 
 COLUMNS = ["claim", "statement", "benchmark", "reference", "verdict", "evidence"]
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not tested here": "–"}
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not assessable": "○", "not tested here": "–"}
 _TITLES = {  # the paper's claims in a few words; PROTOCOL section 7 has them in full
     1: "Smaller gap than momentum SGD and Adam",
     2: "Smaller gap than plain SGD",
@@ -19,6 +19,16 @@ _TITLES = {  # the paper's claims in a few words; PROTOCOL section 7 has them in
     4: "Largest gap at the first switch",
     5: "Gain rises at each switch, then decays",
     6: "Mean gain rises with new classes, else stays level",
+    7: "Curvature follows the gain",
+    8: "Fixed gain: smaller gap, less learned",
+    9: "Resets reduce the gap, not below NGM-SGD",
+    10: "Entropy-driven rate has the largest gap",
+    11: "Linear model: gain follows fast–slow weights",
+    12: "Smaller gap under partial replay too",
+    13: "Smaller gap at a matched rate and when tuned",
+    14: "Rivals have a larger gap at equal accuracy",
+    15: "Smaller gap than averaged momentum SGD",
+    16: "The gap exceeds its placebo",
 }
 _REFERENCES = {"first": "gap of task 1", "previous": "gap of the task before"}
 
@@ -38,7 +48,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the grid: one claim, for one reading of the gap where it is about the gap; one verdict or None per benchmark."""
+    """A row of the grid: one claim, for one reading of the gap and one optimizer where it is about these.
+
+    It has one verdict or None per benchmark.
+    """
 
     claim: int
     title: str
@@ -50,19 +63,21 @@ class Row:
 def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] | None = None) -> tuple[list[str], list[Row]]:
     """Arrange claims.csv as (names of benchmarks in order, rows), a verdict or None in each place.
 
-    claims: columns `COLUMNS`. labels: what further ids in statements and evidence are called, such as metrics.
+    claims: columns `COLUMNS`, and those of later tables where they are there: optimizer, by which rows are told apart, and
+    authors, the last of the evidence. labels: what further ids in statements and evidence are called, such as metrics.
     Errors: UserError where a column is missing.
     """
     require_columns(claims, COLUMNS, "claims.csv")
     benchmarks = looks.benchmark_order(claims["benchmark"])
     rows: list[Row] = []
-    for (claim, reference), group in claims.fillna({"reference": ""}).groupby(["claim", "reference"]):
+    table = claims.reindex(columns=[*COLUMNS, "optimizer", "authors"]).astype(object).fillna("")
+    for (claim, _, _), group in table.groupby(["claim", "reference", "optimizer"]):
         found = {row["benchmark"]: _verdict(row, looks, labels or {}) for row in group.to_dict("records")}
         statement = readable(group["statement"].iloc[0], looks, labels)
         statement = statement[:1].upper() + statement[1:]
-        number, told = int(str(claim)), _REFERENCES.get(str(reference), str(reference))
-        title = _TITLES.get(number, statement)
-        rows.append(Row(number, title, statement, told, [found.get(name) for name in benchmarks]))
+        number = int(str(claim))
+        told = _told(group.iloc[0].to_dict(), looks)
+        rows.append(Row(number, _TITLES.get(number, statement), statement, told, [found.get(name) for name in benchmarks]))
     return [looks.benchmark(name) for name in benchmarks], rows
 
 
@@ -77,7 +92,15 @@ def readable(text: str, looks: Looks, labels: Mapping[str, str] | None = None) -
 def _verdict(row: Mapping[Any, Any], looks: Looks, labels: Mapping[str, str]) -> Verdict:
     verdict = str(row["verdict"])
     evidence = readable(str(row["evidence"]), looks, labels).split("; ")
-    anchor = "-".join(filter(None, ["claim", str(row["claim"]), str(row["benchmark"]), str(row["reference"])]))
-    reference = _REFERENCES.get(str(row["reference"]), str(row["reference"]))
+    if row["authors"] in ("yes", "no"):
+        evidence.append(f"the authors' own data satisfy this rule: {row['authors']}")
+    parts = ["claim", str(row["claim"]), str(row["benchmark"]), str(row["reference"]), str(row["optimizer"])]
+    anchor = "-".join(filter(None, parts))
     name = looks.benchmark(str(row["benchmark"]))
-    return Verdict(int(str(row["claim"])), name, reference, verdict, MARKS.get(verdict, "–"), evidence, anchor)
+    return Verdict(int(str(row["claim"])), name, _told(row, looks), verdict, MARKS.get(verdict, "–"), evidence, anchor)
+
+
+def _told(row: Mapping[Any, Any], looks: Looks) -> str:
+    """Say of which gap and which optimizer a verdict is, as far as it is of one."""
+    reference, optimizer = str(row["reference"]), str(row["optimizer"])
+    return ", ".join(filter(None, [_REFERENCES.get(reference, reference), optimizer and looks.optimizer(optimizer)]))

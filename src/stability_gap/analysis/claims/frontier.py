@@ -1,0 +1,56 @@
+"""Judge the gap at equal accuracy, over learning rates (PROTOCOL section 7, claim 14; section 12)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from stability_gap.analysis.claims.engine import Case, claim
+from stability_gap.analysis.claims.rules import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, all_of
+
+RIVALS = ("sgd", "msgd", "adam")
+REACHED = 0.95
+"""Share of the bootstrap samples in which a curve must reach the accuracy for its interval to count."""
+
+
+@claim(
+    14,
+    "at the final accuracy of ngm_sgd, sgd, msgd and adam have a larger average stability gap",
+    references=("first", "previous"),
+    files=("frontier_gap.csv",),
+)
+def larger_gap_at_equal_accuracy(case: Case) -> tuple[str, str]:
+    """Judge the 95 % bootstrap interval of (gap of the rival at the accuracy of ngm_sgd) − (gap of ngm_sgd), rival by rival.
+
+    A rival speaks for the claim where its interval is above zero, against it where it is below; else it decides nothing. Nor
+    does one that reaches the accuracy in fewer than `REACHED` of the samples; nor one whose smallest rate lies beyond the
+    accuracy in more than 1 − `REACHED` of them, but where its gap there is below that of ngm_sgd all the same, which is against
+    the claim. All three must speak for it.
+    """
+    table = case.evidence["frontier_gap.csv"]
+    here = table[(table["benchmark"] == case.benchmark) & (table["reference"] == case.reference)]
+    rows = {row["optimizer"]: row for row in here.to_dict("records")}
+    if missing := [rival for rival in RIVALS if rival not in rows]:
+        return NOT_TESTED, f"missing in frontier_gap.csv of this benchmark: {', '.join(missing)}"
+    verdicts = [_verdict(rows[rival]) for rival in RIVALS]
+    parts = [f"{rival}: {_words(rows[rival])}: {verdict}" for rival, verdict in zip(RIVALS, verdicts, strict=True)]
+    return all_of(verdicts), "; ".join(parts)
+
+
+def _verdict(row: Mapping[Any, Any]) -> str:
+    if row["reached"] < REACHED or math.isnan(row["difference"]):
+        return INCONCLUSIVE
+    if row["difference_high"] < 0:
+        return NOT_REPRODUCED
+    return REPRODUCED if row["difference_low"] > 0 and row["beyond"] <= 1 - REACHED else INCONCLUSIVE
+
+
+def _words(row: Mapping[Any, Any]) -> str:
+    at = f"final accuracy {row['accuracy']:.4g}"
+    if math.isnan(row["difference"]):
+        return f"never reaches {at} (in {row['reached']:.0%} of the bootstrap samples)"
+    words = (
+        f"gap {row['gap']:.3g} at {at}, ngm_sgd {row['gap_reference']:.3g}, difference {row['difference']:.3g}, "
+        f"95% interval [{row['difference_low']:.3g}, {row['difference_high']:.3g}], n {row['n']:.0f}"
+    )
+    words += f", reached in {row['reached']:.0%} of the samples" if row["reached"] < 1 else ""
+    return words + (", its smallest rate is more accurate already" if row["beyond"] > 1 - REACHED else "")

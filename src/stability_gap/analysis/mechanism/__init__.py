@@ -1,0 +1,1 @@
+"""Look inside runs around their switches: curvature, gradients, the way between weights, calibration (PROTOCOL §2)."""

@@ -1,0 +1,92 @@
+"""How sensitive each optimizer is to its settings: every configuration that was tried for tuning, on held-out images.
+
+Above: final accuracy and stability gap against the learning rate, one dot per configuration, its mean over the tuning seeds; what
+was selected by final accuracy has a ring, by anytime accuracy a square. Below: the same two for the gain's decay γ and drive η,
+as colours. Diverged configurations count with the worst values.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from stability_gap.presentation import panels, style
+from stability_gap.presentation.looks import Looks
+
+INPUTS = ("selection.csv",)
+QUANTITIES = {"final": "Final accuracy (%)", "avg_sg_previous": "Gap, task before"}
+SELECTED = {"final": "o", "anytime": "s"}
+_DECAY, _DRIVE = "gain.gamma", "gain.eta"
+
+
+def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
+    """Draw two columns of panels per benchmark: accuracy and gap, over the rate and over γ × η. tables: `INPUTS`."""
+    grid_table = tables["selection.csv"]
+    table = grid_table.assign(final=100 * grid_table["final"])
+    benchmarks, shown = looks.benchmark_order(table["benchmark"]), looks.of(table["optimizer"])
+    modulated = table[table[_DECAY].notna()] if _DECAY in table and _DRIVE in table else table.iloc[:0]
+    rows = 2 if len(modulated) else 1
+    figure = style.new_figure(style.PAGE_WIDTH if len(benchmarks) > 1 else 5.0, 0.6 + 2.1 * rows)
+    with style.applied():
+        grid = figure.subplots(rows, 2 * len(benchmarks), squeeze=False)
+        for number, benchmark in enumerate(benchmarks):
+            for place, (quantity, title) in enumerate(QUANTITIES.items()):
+                column = 2 * number + place
+                axes = grid[0, column]
+                here = table[table["benchmark"] == benchmark]
+                sns.scatterplot(
+                    here,
+                    x="learning_rate",
+                    y=quantity,
+                    hue="optimizer",
+                    hue_order=list(shown),
+                    style="optimizer",
+                    palette={name: look.colour for name, look in shown.items()},
+                    markers={name: look.marker for name, look in shown.items()},
+                    s=14,
+                    linewidth=0.2,
+                    legend=False,
+                    ax=axes,
+                )
+                for criterion, marker in SELECTED.items():
+                    chosen = here[here[f"selected_{criterion}"]]
+                    axes.scatter(
+                        chosen["learning_rate"],
+                        chosen[quantity],
+                        s=48,
+                        marker=marker,
+                        facecolors="none",
+                        edgecolors=style.INK,
+                        linewidths=0.6,
+                    )
+                axes.set(xscale="log", xlabel="Learning rate", ylabel=title)
+                axes.set_title(looks.benchmark(benchmark) if place == 0 else "", loc="left")
+                if rows == 2:
+                    _draw_gain(grid[1, column], modulated[modulated["benchmark"] == benchmark], quantity, title)
+        panels.legend_below(figure, panels.handles(shown, markers_only=True))
+    return figure
+
+
+def _draw_gain(axes: Axes, configurations: pd.DataFrame, quantity: str, title: str) -> None:
+    """Draw γ × η of one benchmark as coloured dots: darker is more."""
+    dots = axes.scatter(
+        1 - configurations[_DECAY],
+        configurations[_DRIVE],
+        c=configurations[quantity],
+        cmap="cividis",
+        s=38,
+        edgecolors=style.INK,
+        linewidths=0.3,
+    )
+    bar = axes.figure.colorbar(dots, ax=axes, location="top", aspect=25, pad=0.03)
+    bar.set_label(title, fontsize=6.5)
+    bar.ax.tick_params(labelsize=6)
+    bar.outline.set_visible(False)
+    axes.set(xscale="log", yscale="log", xlabel="1 − γ", ylabel="η per nat")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_locator(NullLocator())

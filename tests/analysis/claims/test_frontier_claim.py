@@ -1,0 +1,43 @@
+"""Claim 14: what an interval of the gap at equal accuracy says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stability_gap.analysis.claims.engine import Terms, judge
+from stability_gap.files import METRICS
+
+RIVALS = ("sgd", "msgd", "adam")
+NEVER = {"reached": 0.0} | dict.fromkeys(("gap", "difference", "difference_low", "difference_high"), np.nan)
+
+
+def verdict(**rows) -> tuple[str, str]:
+    """Verdict and evidence; `rows` change the row of a rival, all of which speak for the claim."""
+    for_it = {"gap": 0.3, "difference": 0.2, "difference_low": 0.1, "difference_high": 0.3, "reached": 1.0, "beyond": 0.0}
+    shared = {"benchmark": "split", "reference": "first", "accuracy": 0.9, "gap_reference": 0.1, "n": 10}
+    table = pd.DataFrame([shared | {"optimizer": rival} | for_it | rows.get(rival, {}) for rival in RIVALS])
+    metrics = pd.DataFrame([("split", "ngm_sgd_rates_4", 42, "avg_acc", np.nan, 0.9)], columns=METRICS)
+    claims = judge(metrics, Terms(incremental={"split": "class"}), evidence={"frontier_gap.csv": table})
+    row = claims[(claims["claim"] == 14) & (claims["reference"] == "first")].iloc[0]
+    return row["verdict"], row["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "reproduced"),
+        ({"difference_low": -0.01}, "inconclusive"),
+        ({"difference_low": -0.3, "difference": -0.2, "difference_high": -0.1}, "not reproduced"),
+        ({"reached": 0.5}, "inconclusive"),
+        (NEVER, "inconclusive"),
+        ({"beyond": 1.0}, "inconclusive"),
+        ({"beyond": 1.0, "difference_low": -0.3, "difference": -0.2, "difference_high": -0.1}, "not reproduced"),
+    ],
+)
+def test_each_rival_must_have_the_larger_gap(change, expected):
+    assert verdict(sgd=change)[0] == expected
+
+
+def test_an_accuracy_that_is_never_reached_is_told():
+    assert "never reaches final accuracy 0.9 (in 0% of the bootstrap samples)" in verdict(adam=NEVER)[1]
+    assert "its smallest rate is more accurate already" in verdict(adam={"beyond": 1.0})[1]

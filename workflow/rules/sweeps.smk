@@ -1,0 +1,116 @@
+# Sweeps of optimizers: what is selected on held-out images, and the frontier over learning rates.
+MEMBERS = CONFIG.members()
+
+
+def tuned_here():
+    """The sweep whose winners the chosen suite has."""
+    found = {CONFIG.winner_of(optimizer) for optimizer in CHOSEN.optimizers} - {None}
+    if len(found) != 1:
+        sys.exit(
+            f"error: config.yaml: suites.{CONFIG.suite}: selection.csv needs the winners of one sweep of kind tuning among the optimizers."
+        )
+    return found.pop()
+
+
+def candidates(wildcards):
+    """What to select from: benchmark, optimizers and seeds of the tuning runs."""
+    sweep = CONFIG.sweeps[wildcards.sweep]
+    members = [
+        name for name, each in MEMBERS.items() if each["sweep"] == wildcards.sweep
+    ]
+    return [sweep.holdout[wildcards.benchmark]], members, tuple(sweep.seeds)
+
+
+def candidate_files(wildcards):
+    benchmarks, members, seeds = candidates(wildcards)
+    return [
+        path
+        for file in ("evaluations.parquet", "training.parquet", "run.json")
+        for path in runs(benchmarks, file, members, seeds)
+    ]
+
+
+def members_of(sweeps):
+    """What the members of sweeps are, as a job gets it."""
+    return json.dumps(
+        {name: each for name, each in MEMBERS.items() if each["sweep"] in sweeps},
+        sort_keys=True,
+    )
+
+
+rule selection:
+    """The best settings of every optimizer of a sweep on images held out from training, by each criterion."""
+    input:
+        candidate_files,
+    output:
+        selection=f"{RESULTS}/selections/{{sweep}}/{{benchmark}}.json",
+        grid=f"{RESULTS}/selections/{{sweep}}/{{benchmark}}.csv",
+    log:
+        f"{RESULTS}/logs/selections/{{sweep}}/{{benchmark}}.log",
+    benchmark:
+        f"{RESULTS}/logs/selections/{{sweep}}/{{benchmark}}.tsv"
+    wildcard_constraints:
+        sweep="|".join(CONFIG.tunings) or "none",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        folders=lambda wildcards: run_folders(*candidates(wildcards)),
+        seeds=lambda wildcards: configuration.format_seeds(
+            list(candidates(wildcards)[2])
+        ),
+        members=lambda wildcards: members_of([wildcards.sweep]),
+        code=code_digest("analysis.tuning"),
+    shell:
+        "stability-gap --log {log:q} select {wildcards.benchmark} {params.folders} --seeds {params.seeds}"
+        " --members {params.members:q} -o {output.selection:q} --grid {output.grid:q}"
+
+
+rule grids:
+    """Every configuration that was tried for the suite, with what it was selected by."""
+    input:
+        lambda wildcards: expand(
+            f"{RESULTS}/selections/{tuned_here()}/{{benchmark}}.csv",
+            benchmark=CHOSEN.benchmarks,
+        ),
+    output:
+        f"{SUITE}/selection.csv",
+    log:
+        f"{SUITE}/logs/selection.log",
+    benchmark:
+        f"{SUITE}/logs/selection.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "stability-gap --log {log:q} join {input:q} -o {output:q}"
+
+
+rule frontier:
+    """Gap against final accuracy over learning rates, and the gap at the accuracy of the suite's reference."""
+    input:
+        f"{SUITE}/metrics.parquet",
+    output:
+        frontier=f"{SUITE}/frontier.csv",
+        gap=f"{SUITE}/frontier_gap.csv",
+    log:
+        f"{SUITE}/logs/frontier.log",
+    benchmark:
+        f"{SUITE}/logs/frontier.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        members=lambda wildcards: members_of(set(CONFIG.sweeps) - set(CONFIG.tunings)),
+        reference=CHOSEN.reference,
+        terms=lambda wildcards: as_json(CONFIG.analysis),
+        code=code_digest("analysis.frontier"),
+    shell:
+        "stability-gap --log {log:q} frontier {input:q} --members {params.members:q} --reference {params.reference:q}"
+        " --terms {params.terms:q} -o {output.frontier:q} --gap {output.gap:q}"
