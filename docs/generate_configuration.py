@@ -29,11 +29,17 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
         ["DigitsSettings", "TorchvisionSettings", "NpzSettings", "ImageFolderSettings"],
     ),
     ("`datasets.{id}.npz`", "", ["NpzArrays"]),
+    ("`datasets.{id}.holdout`", "", ["Holdout"]),
     ("`benchmarks.{id}`", "", ["Benchmark"]),
     (
         "`benchmarks.{id}.stream`",
         "`kind` decides which of these keys a stream has.",
-        ["SplitStream", "RotatedStream", "PermutedStream", "SuperclassStream", "CumulativeClassesStream"],
+        ["SplitStream", "RotatedStream", "PermutedStream", "HomogeneousStream", "SuperclassStream", "CumulativeClassesStream"],
+    ),
+    (
+        "`benchmarks.{id}.sampling`",
+        "`kind` decides which of these keys it has.",
+        ["JointSampling", "StillSampling", "ReplaySampling"],
     ),
     ("`benchmarks.{id}.model`", "`kind` decides which of these keys a model has.", ["MLPSettings", "SlimResNet18Settings"]),
     ("`benchmarks.{id}.augmentation`", "", ["AugmentationSettings"]),
@@ -41,16 +47,21 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
     (
         "`optimizers.{id}`",
         "`method` decides which of these keys an optimizer has.",
-        ["SGDSettings", "AdamSettings", "ImportedSettings"],
+        ["SGDSettings", "AdamSettings", "FastSlowSettings", "ImportedSettings"],
     ),
     (
         "`optimizers.{id}.learning_rate`",
         "A number, or a block in which `kind` decides which of these keys it has.",
-        ["LinearRate", "RunRate"],
+        ["LinearRate", "RunRate", "EntropyRate", "RewarmRate"],
     ),
     ("`optimizers.{id}.gain`", "", ["GainSettings"]),
+    ("`optimizers.{id}.average`", "", ["AverageSettings"]),
+    ("`optimizers.{id}.proximal`", "", ["ProximalSettings"]),
+    ("`sweeps.{id}`", "`kind` decides which of these keys a sweep has.", ["RateSweep", "TuningSweep"]),
     ("`suites.{id}`", "", ["Suite"]),
 ]
+
+_METHODS = ("SGDSettings", "AdamSettings", "FastSlowSettings", "ImportedSettings")
 
 # Unit of every number, by model and key; "–" is a pure number.
 UNITS = {
@@ -105,7 +116,37 @@ UNITS = {
     "GainSettings.g0": "gain",
     "GainSettings.gamma": "per update",
     "GainSettings.eta": "gain per nat",
+    "Holdout.fraction": "fraction",
+    "Holdout.seed": "–",
+    "HomogeneousStream.tasks": "tasks",
+    "HomogeneousStream.split_seed": "–",
+    "JointSampling.blur": "updates",
+    "ReplaySampling.images": "images",
+    "EvaluationSettings.middle": "updates",
+    "AdamSettings.beta2": "per update",
+    "FastSlowSettings.learning_rate": "–",
+    "FastSlowSettings.fast_rate": "–",
+    "FastSlowSettings.fast_decay": "per update",
+    "EntropyRate.base": "–",
+    "EntropyRate.gain_power": "–",
+    "EntropyRate.g0": "gain",
+    "EntropyRate.gamma": "per update",
+    "EntropyRate.eta": "gain per nat",
+    "RewarmRate.base": "–",
+    "RewarmRate.fraction": "fraction",
+    "RewarmRate.updates": "updates",
+    "AverageSettings.decay": "per update",
+    "ProximalSettings.omega": "–",
+    "ProximalSettings.every": "updates",
+    "ProximalSettings.images": "images",
+    "RateSweep.learning_rate": "–",
+    "TuningSweep.budget": "configurations",
+    "TuningSweep.seed": "–",
+    "TuningSweep.seeds": "–",
     "Suite.seeds": "–",
+    # the same of every method
+    **{f"{method}.neuronal_decay": "–" for method in _METHODS},
+    **{f"{method}.ramp": "updates" for method in _METHODS},
 }
 
 # What a text looks like, by a part of its pattern.

@@ -180,7 +180,7 @@ def test_settings_are_the_resolved_cell(command, config_file):
     assert (status, told) == (0, "")
     settings = json.loads(printed)
     assert (settings["benchmark"], settings["optimizer"], settings["iterations"]) == ("split_tiny", "ngm_sgd", 2)
-    assert settings["optimizer_settings"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25, "layers": None}
+    assert settings["optimizer_settings"]["gain"] == {"g0": 1.0, "gamma": 0.9, "eta": 0.25, "layers": None, "mean_of": None}
 
 
 def test_the_steps_of_the_pipeline_follow_one_another(command, config_file, tmp_path):

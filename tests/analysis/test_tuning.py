@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from stability_gap import files
-from stability_gap.analysis.tuning import refuse_test_images, selection, tuning_grid, with_selected
+from stability_gap.analysis.tuning import refuse_test_images, selection, tuning_grid
+from stability_gap.config import with_selected
 from stability_gap.errors import UserError
 from stability_gap.files import METRICS
 

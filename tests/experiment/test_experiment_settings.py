@@ -70,7 +70,7 @@ def test_what_cannot_be_is_refused_in_one_line(changes, message):
         ),
         (
             {"optimizer_settings": SGD | {"learning_rate": {"kind": "cosine"}}},
-            "optimizer_settings.learning_rate.kind: no 'cosine'. Known: a number, linear, run.",
+            "optimizer_settings.learning_rate.kind: no 'cosine'. Known: a number, entropy, linear, rewarm, run.",
         ),
         (
             {"optimizer_settings": SGD | {"learning_rate": {}}},
@@ -78,7 +78,7 @@ def test_what_cannot_be_is_refused_in_one_line(changes, message):
         ),
         (
             {"optimizer_settings": SGD | {"learning_rate": {"kind": []}}},
-            "optimizer_settings.learning_rate.kind: no '[]'. Known: a number, linear, run.",
+            "optimizer_settings.learning_rate.kind: no '[]'. Known: a number, entropy, linear, rewarm, run.",
         ),
         (
             {"optimizer_settings": SGD | {"learning_rate": "1e-3"}},

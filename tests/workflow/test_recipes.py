@@ -10,7 +10,9 @@ import pytest
 from real_workflow import REPOSITORY, Workflow, new_workflow
 
 PAGE = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
-TINY = "{iterations: 12, batch_size: 16, model: {kind: mlp, hidden: 16}}"
+TINY = (
+    "{iterations: 12, batch_size: 16, model: {kind: mlp, hidden: 16}}, split_digits_blurred: {sampling: {kind: joint, blur: 5}}"
+)
 
 # What makes each recipe tiny: shorter benchmarks, and of its suite what shows the matter.
 SMALLER = {

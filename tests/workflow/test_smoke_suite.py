@@ -190,9 +190,14 @@ def test_metrics_honour_their_contract(smoke: Workflow) -> None:
     cells = metrics[["benchmark", "optimizer", "seed"]].drop_duplicates().itertuples(index=False, name=None)
     assert list(cells) == [(*cell, seed) for cell in CELLS for seed in SEEDS]
 
-    whole = "avg_acc min_acc wc_acc avg_sg_previous avg_sg_first avg_sg_seen wf_10 wf_100 wp_10 wp_100 lca_10"
-    whole += " forgetting bwt avg_gap_area diverged"
-    switches = "sg_previous sg_first sg_seen recovery recovered gap_area gain_before gain_peak gain_end"
+    whole = "avg_acc min_acc wc_acc wf_10 wf_100 wp_10 wp_100 lca_10"
+    whole += " forgetting bwt avg_gap_area avg_transient_area avg_lasting_area anytime_acc diverged"
+    switches = "recovery recovered gap_area transient_area lasting_area gain_before gain_peak gain_end gain_rise gain_decay"
+    switches += " placebo_gain_rise placebo_gain_decay"
+    for of in ("sg", "depth", "placebo_sg", "net_sg"):
+        for reference in ("previous", "first", "seen"):
+            switches += f" {of}_{reference}"
+            whole += f" avg_{of}_{reference}"
     for (benchmark, _, _), rows in metrics.groupby(keys[:3]):
         last = TASKS[benchmark]
         expected = {(metric, 0) for metric in whole.split()}
@@ -210,14 +215,14 @@ def test_metrics_honour_their_contract(smoke: Workflow) -> None:
         ("summary", "benchmark optimizer metric context", "n mean sd min max diverged"),
         ("statistics", "benchmark metric optimizer_a optimizer_b", "n mean_difference effect_size ci_low ci_high p_value p_holm"),
         ("ranks", "metric optimizer", "average_rank benchmarks friedman_p critical_difference"),
-        ("claims", "claim benchmark reference", "statement verdict evidence"),
+        ("claims", "claim benchmark reference", "title statement verdict evidence optimizer authors"),
     ],
 )
 def test_suite_tables_honour_their_contract(smoke: Workflow, table: str, keys: str, columns: str) -> None:
     found = pd.read_csv(smoke.folder / f"results/smoke/{table}.csv")
     named, others = keys.split(), columns.split()
     assert set(named + others) <= set(found.columns)
-    unique = [*named, "metric"] if table == "paper_metrics" else named
+    unique = [*named, *{"paper_metrics": ["metric"], "claims": ["optimizer"]}.get(table, [])]
     assert not found.duplicated(unique).any()
     assert found[named].equals(found[named].sort_values(named, ignore_index=True))
     if "optimizer" in named:

@@ -203,6 +203,45 @@ def run_folders(benchmarks, optimizers=CHOSEN.optimizers, seeds=tuple(CHOSEN.see
     return " ".join(folders)
 
 
+MEMBERS = CONFIG.members()
+
+
+def tuned_here():
+    """The sweep whose winners the chosen suite has."""
+    found = {CONFIG.winner_of(optimizer) for optimizer in CHOSEN.optimizers} - {None}
+    if len(found) != 1:
+        sys.exit(
+            f"error: config.yaml: suites.{CONFIG.suite}: selection.csv needs the winners of one sweep of kind tuning among the optimizers."
+        )
+    return found.pop()
+
+
+def candidates(wildcards):
+    """What to select from: benchmark, optimizers and seeds of the tuning runs."""
+    sweep = CONFIG.sweeps[wildcards.sweep]
+    members = [
+        name for name, each in MEMBERS.items() if each["sweep"] == wildcards.sweep
+    ]
+    return [sweep.holdout[wildcards.benchmark]], members, tuple(sweep.seeds)
+
+
+def candidate_files(wildcards):
+    benchmarks, members, seeds = candidates(wildcards)
+    return [
+        path
+        for file in ("evaluations.parquet", "training.parquet", "run.json")
+        for path in runs(benchmarks, file, members, seeds)
+    ]
+
+
+def members_of(sweeps):
+    """What the members of sweeps are, as a job gets it."""
+    return json.dumps(
+        {name: each for name, each in MEMBERS.items() if each["sweep"] in sweeps},
+        sort_keys=True,
+    )
+
+
 def figure(stem):
     """The three files of a figure."""
     return multiext(f"{SUITE}/figures/{stem}", *(f".{suffix}" for suffix in FORMATS))

@@ -62,5 +62,7 @@ rule mechanism:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        code=code_digest("files"),
     shell:
         "stability-gap --log {log:q} join {input:q} -o {output:q}"

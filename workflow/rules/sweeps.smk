@@ -1,41 +1,4 @@
 # Sweeps of optimizers: what is selected on held-out images, and the frontier over learning rates.
-MEMBERS = CONFIG.members()
-
-
-def tuned_here():
-    """The sweep whose winners the chosen suite has."""
-    found = {CONFIG.winner_of(optimizer) for optimizer in CHOSEN.optimizers} - {None}
-    if len(found) != 1:
-        sys.exit(
-            f"error: config.yaml: suites.{CONFIG.suite}: selection.csv needs the winners of one sweep of kind tuning among the optimizers."
-        )
-    return found.pop()
-
-
-def candidates(wildcards):
-    """What to select from: benchmark, optimizers and seeds of the tuning runs."""
-    sweep = CONFIG.sweeps[wildcards.sweep]
-    members = [
-        name for name, each in MEMBERS.items() if each["sweep"] == wildcards.sweep
-    ]
-    return [sweep.holdout[wildcards.benchmark]], members, tuple(sweep.seeds)
-
-
-def candidate_files(wildcards):
-    benchmarks, members, seeds = candidates(wildcards)
-    return [
-        path
-        for file in ("evaluations.parquet", "training.parquet", "run.json")
-        for path in runs(benchmarks, file, members, seeds)
-    ]
-
-
-def members_of(sweeps):
-    """What the members of sweeps are, as a job gets it."""
-    return json.dumps(
-        {name: each for name, each in MEMBERS.items() if each["sweep"] in sweeps},
-        sort_keys=True,
-    )
 
 
 rule selection:
@@ -62,7 +25,7 @@ rule selection:
             list(candidates(wildcards)[2])
         ),
         members=lambda wildcards: members_of([wildcards.sweep]),
-        code=code_digest("analysis.tuning"),
+        code=code_digest("analysis.measure", "analysis.runs", "analysis.tuning"),
     shell:
         "stability-gap --log {log:q} select {wildcards.benchmark} {params.folders} --seeds {params.seeds}"
         " --members {params.members:q} -o {output.selection:q} --grid {output.grid:q}"
@@ -86,6 +49,8 @@ rule grids:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        code=code_digest("files"),
     shell:
         "stability-gap --log {log:q} join {input:q} -o {output:q}"
 
@@ -110,7 +75,7 @@ rule frontier:
         members=lambda wildcards: members_of(set(CONFIG.sweeps) - set(CONFIG.tunings)),
         reference=CHOSEN.reference,
         terms=lambda wildcards: as_json(CONFIG.analysis),
-        code=code_digest("analysis.frontier"),
+        code=code_digest("analysis.frontier", "analysis.measure"),
     shell:
         "stability-gap --log {log:q} frontier {input:q} --members {params.members:q} --reference {params.reference:q}"
         " --terms {params.terms:q} -o {output.frontier:q} --gap {output.gap:q}"

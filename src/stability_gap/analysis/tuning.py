@@ -5,12 +5,10 @@ diverged run counts as chance, as in every metric.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stability_gap import files
 from stability_gap.analysis import figure_data
 from stability_gap.config.sweeps import CRITERIA
 from stability_gap.errors import UserError
@@ -89,12 +87,3 @@ def selection(grid: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> dict[
         for criterion in CRITERIA
         for row in grid[grid[f"selected_{criterion}"]].to_dict("records")
     }
-
-
-def with_selected(cell: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Put the selected settings of the optimizer of a cell in place of its own. Errors: UserError where none were selected."""
-    selected = files.read_json(path)
-    name = cell.get("optimizer")
-    if not isinstance(selected, Mapping) or name not in selected:
-        raise UserError(f"{path} has no settings for {name}; delete it and select again.")
-    return {**cell, "optimizer_settings": selected[name]["settings"]}

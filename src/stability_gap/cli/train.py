@@ -38,8 +38,7 @@ def train(
     output: Path,
 ) -> None:
     """Train a block of seeds of one benchmark with one optimizer, with continual evaluation."""
-    from stability_gap.analysis.tuning import with_selected
-    from stability_gap.config import parse_seeds
+    from stability_gap.config import parse_seeds, with_selected
     from stability_gap.experiment.run import train_cell
     from stability_gap.experiment.settings import CellSettings
     from stability_gap.settings import validate

@@ -5,6 +5,7 @@ from stability_gap.config.likes import expand_likes
 from stability_gap.config.load import load, resolve
 from stability_gap.config.model import Benchmark, Config, Extensions, Suite, TableSettings
 from stability_gap.config.seeds import format_seeds, parse_seeds, plan_blocks
+from stability_gap.config.selections import with_selected
 from stability_gap.config.yaml_file import read
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "plan_blocks",
     "read",
     "resolve",
+    "with_selected",
 ]

@@ -25,7 +25,7 @@ def test_a_row_per_benchmark_reference_and_optimizer():
     metrics = gaps(ngm_sgd=0.1, sgd=0.2)
     metrics = pd.concat([metrics, metrics.assign(benchmark="a")]).sample(frac=1, random_state=0)
     terms = Terms(incremental={"a": "domain", "b": "class"})
-    claim = Claim(99, "x", holds, references=("first", "previous"), optimizers=("ngm_sgd", "sgd"))
+    claim = Claim(99, "title", "x", holds, references=("first", "previous"), optimizers=("ngm_sgd", "sgd"))
     found = judge(metrics, terms, claims=[claim])
     assert list(found.columns) == COLUMNS
     assert found[["benchmark", "reference", "optimizer"]].to_numpy().tolist() == [
@@ -34,8 +34,8 @@ def test_a_row_per_benchmark_reference_and_optimizer():
 
 
 def test_another_claim_is_one_function():
-    found = judge(gaps(ngm_sgd=0.1), CLASS, claims=[Claim(99, "tables have rows", holds)])
-    expected = [99, "tables have rows", "b", None, REPRODUCED, "20 rows, level 0.05", None, "yes"]
+    found = judge(gaps(ngm_sgd=0.1), CLASS, claims=[Claim(99, "title", "tables have rows", holds)])
+    expected = [99, "title", "tables have rows", "b", None, REPRODUCED, "20 rows, level 0.05", None, "yes"]
     assert found.iloc[0].tolist() == expected
 
 
@@ -44,7 +44,7 @@ def test_what_is_missing_is_named():
         raise NotTested("missing: x")
 
     def evidence(terms=CLASS, **fields):
-        (row,) = judge(gaps(sgd=0.1), terms, claims=[Claim(99, "s", **{"rule": holds, **fields})]).to_dict("records")
+        (row,) = judge(gaps(sgd=0.1), terms, claims=[Claim(99, "title", "s", **{"rule": holds, **fields})]).to_dict("records")
         return row["verdict"], row["evidence"], row["authors"]
 
     def untested(words):
@@ -58,7 +58,10 @@ def test_what_is_missing_is_named():
 
 
 def test_a_claim_apart_has_one_row_once_its_files_are_there():
-    claim = Claim(99, "s", lambda case: (REPRODUCED, str(len(case.evidence["toy.csv"]))), files=("toy.csv",), apart="toy")
+    def rule(case):
+        return REPRODUCED, str(len(case.evidence["toy.csv"]))
+
+    claim = Claim(99, "title", "s", rule, files=("toy.csv",), apart="toy")
     without = judge(gaps(sgd=0.1), CLASS, claims=[claim])
     assert without[["benchmark", "verdict"]].to_numpy().tolist() == [["b", NOT_TESTED]]
     found = judge(gaps(sgd=0.1), CLASS, {"toy.csv": pd.DataFrame({"x": [1, 2]})}, claims=[claim])

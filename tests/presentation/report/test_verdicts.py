@@ -20,12 +20,17 @@ def test_grid(looks):
     assert columns == ["Split digits", "rotated_digits"]
     assert [(row.claim, row.reference) for row in rows] == [(1, "gap of task 1"), (1, "gap of the task before"), (99, "")]
     assert [[cell and cell.mark for cell in row.cells] for row in rows] == [["✗", "✓"], ["?", None], ["–", None]]
-    assert rows[0].title == "Smaller gap than momentum SGD and Adam"
+    assert rows[0].title == "NGM-SGD beats MSGD"  # a table from before claims had titles
     assert rows[0].statement == "NGM-SGD beats MSGD"
     assert rows[2].title == "NGM-SGD is new thing"
     cell = rows[0].cells[1]
     assert cell.evidence == ["avg-SG NGM-SGD 0.1: difference −0.2", "more"]
     assert cell.anchor == "claim-1-rotated_digits-first"
+
+
+def test_a_title_stands_for_the_statement(looks):
+    _, rows = verdict_grid(CLAIMS.assign(title="In a few words"), looks)
+    assert (rows[0].title, rows[0].statement) == ("In a few words", "NGM-SGD beats MSGD")
 
 
 def test_anchors_are_told_apart(looks):

@@ -11,6 +11,7 @@ RIVALS = ("sgd", "msgd", "adam")
 
 @claim(
     3,
+    "Accuracy not behind the best rival",
     "ngm_sgd keeps competitive accuracy: not inferior to the best of sgd, msgd and adam",
     needs=("ngm_sgd", *RIVALS),
 )

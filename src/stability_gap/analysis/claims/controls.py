@@ -8,6 +8,7 @@ from stability_gap.analysis.claims.rules import all_of
 
 @claim(
     8,
+    "Fixed gain: smaller gap, less learned",
     "ngm_fixed_gain has a smaller average stability gap than ngm_sgd, with less accuracy at the end",
     needs=("ngm_fixed_gain", "ngm_sgd"),
     references=REFERENCES,
@@ -23,6 +24,7 @@ def fixed_gain_learns_less(case: Case) -> tuple[str, str]:
 
 @claim(
     9,
+    "Resets reduce the gap, not below NGM-SGD",
     "resetting the optimizer at each switch (an oracle) reduces the gap of msgd and adam, and leaves it above that of ngm_sgd",
     needs=("msgd_reset", "adam_reset", "msgd", "adam", "ngm_sgd"),
     references=REFERENCES,
@@ -37,6 +39,7 @@ def resets_reduce_part(case: Case) -> tuple[str, str]:
 
 @claim(
     10,
+    "Entropy-driven rate has the largest gap",
     "entropy_lr has a larger average stability gap than sgd, msgd, adam and ngm_sgd",
     needs=("entropy_lr", *PAPER_OPTIMIZERS),
     references=REFERENCES,
@@ -50,6 +53,7 @@ def entropy_rate_is_worst(case: Case) -> tuple[str, str]:
 
 @claim(
     12,
+    "Smaller gap under partial replay too",
     "under partial replay too ngm_sgd has a smaller average stability gap than msgd and than adam",
     needs=("ngm_sgd", "msgd", "adam"),
     references=REFERENCES,
@@ -62,6 +66,7 @@ def advantage_under_replay(case: Case) -> tuple[str, str]:
 
 @claim(
     13,
+    "Smaller gap at a matched rate and when tuned",
     "ngm_sgd has a smaller average stability gap at no less accuracy, at its matched effective rate and at equal tuning budgets",
     references=REFERENCES,
     optimizers=("sgd_matched",),
@@ -74,6 +79,7 @@ def advantage_at_matched_rate(case: Case) -> tuple[str, str]:
 
 @claim(
     13,
+    "Smaller gap at a matched rate and when tuned",
     "ngm_sgd has a smaller average stability gap at no less accuracy, at its matched effective rate and at equal tuning budgets",
     references=REFERENCES,
     optimizers=("ngm_sgd_tuned_final", "ngm_sgd_tuned_anytime"),
@@ -89,6 +95,7 @@ def advantage_when_tuned(case: Case) -> tuple[str, str]:
 
 @claim(
     15,
+    "Smaller gap than averaged momentum SGD",
     "ngm_sgd has a smaller average stability gap than msgd_ema",
     needs=("ngm_sgd", "msgd_ema"),
     references=REFERENCES,

@@ -17,7 +17,7 @@ from stability_gap.analysis.statistics import by_seed
 from stability_gap.errors import UserError
 from stability_gap.tasks.settings import Incremental
 
-COLUMNS = ["claim", "statement", "benchmark", "reference", "verdict", "evidence", "optimizer", "authors"]
+COLUMNS = ["claim", "title", "statement", "benchmark", "reference", "verdict", "evidence", "optimizer", "authors"]
 AUTHORS = {REPRODUCED: "yes", NOT_REPRODUCED: "no"}
 """Do the authors' own data satisfy the rule of a claim? Of any other verdict it `CANNOT_BE_TOLD`."""
 CANNOT_BE_TOLD = "cannot be told"
@@ -74,6 +74,8 @@ class Claim:
     """A numbered statement, the rule that judges it, and where it applies."""
 
     number: int
+    title: str
+    """the statement in a few words, for a grid of verdicts"""
     statement: str
     rule: Rule
     needs: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ CLAIMS: list[Claim] = []
 
 def claim(
     number: int,
+    title: str,
     statement: str,
     *,
     needs: tuple[str, ...] = (),
@@ -141,7 +144,7 @@ def claim(
     """Register the decorated function as the rule of a claim; the arguments are the fields of `Claim`."""
 
     def register(rule: Rule) -> Rule:
-        CLAIMS.append(Claim(number, statement, rule, needs, references, optimizers, kind, replay, files, apart))
+        CLAIMS.append(Claim(number, title, statement, rule, needs, references, optimizers, kind, replay, files, apart))
         return rule
 
     return register
@@ -168,7 +171,7 @@ def judge(
         for case in each.cases(metrics, terms, evidence or {}):
             verdict, words = each.judge(case)
             own, _ = each.judge(replace(case, rows=theirs[theirs["benchmark"] == case.benchmark], evidence={}, authors=True))
-            key = (each.number, each.statement, case.benchmark, case.reference)
+            key = (each.number, each.title, each.statement, case.benchmark, case.reference)
             rows.append((*key, verdict, words, case.optimizer, AUTHORS.get(own, CANNOT_BE_TOLD)))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.sort_values(["claim", "benchmark", "reference"], kind="stable", ignore_index=True)

@@ -14,6 +14,7 @@ REACHED = 0.95
 
 @claim(
     14,
+    "Rivals have a larger gap at equal accuracy",
     "at the final accuracy of ngm_sgd, sgd, msgd and adam have a larger average stability gap",
     references=("first", "previous"),
     files=("frontier_gap.csv",),

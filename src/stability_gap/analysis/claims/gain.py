@@ -7,7 +7,12 @@ from stability_gap.analysis.claims.engine import Case, NotTested, claim
 from stability_gap.analysis.claims.rules import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, trend
 
 
-@claim(5, "the gain of ngm_sgd rises after each switch, then decays, more than at a placebo switch", needs=("ngm_sgd",))
+@claim(
+    5,
+    "Gain rises at each switch, then decays",
+    "the gain of ngm_sgd rises after each switch, then decays, more than at a placebo switch",
+    needs=("ngm_sgd",),
+)
 def gain_bursts(case: Case) -> tuple[str, str]:
     """Require rise and decay at every switch to exceed those at the placebo switch by more than `Terms.burst_margin`.
 
@@ -29,7 +34,12 @@ def gain_bursts(case: Case) -> tuple[str, str]:
     return all_smaller(case, pairs)
 
 
-@claim(6, "the mean gain per task rises over tasks (class-incremental) or stays level (domain-incremental)", needs=("ngm_sgd",))
+@claim(
+    6,
+    "Mean gain rises with new classes, else stays level",
+    "the mean gain per task rises over tasks (class-incremental) or stays level (domain-incremental)",
+    needs=("ngm_sgd",),
+)
 def mean_gain_over_tasks(case: Case) -> tuple[str, str]:
     """Judge the slope, per seed, of the least-squares line through the mean gain per task (gain per task) by `trend`.
 

@@ -13,6 +13,7 @@ EQUAL_GAP_BENCHMARKS = ("rotated_mnist",)
 
 @claim(
     1,
+    "Smaller gap than momentum SGD and Adam",
     "ngm_sgd has a smaller average stability gap than msgd and than adam",
     needs=("ngm_sgd", "msgd", "adam"),
     references=REFERENCES,
@@ -24,6 +25,7 @@ def smaller_than_momentum_and_adam(case: Case) -> tuple[str, str]:
 
 @claim(
     2,
+    "Smaller gap than plain SGD",
     "ngm_sgd has a smaller average stability gap than sgd (equal to it on rotated_mnist)",
     needs=("ngm_sgd", "sgd"),
     references=REFERENCES,
@@ -46,6 +48,7 @@ def smaller_than_sgd(case: Case) -> tuple[str, str]:
 
 @claim(
     4,
+    "Largest gap at the first switch",
     "the largest stability gap is at the first switch (class-incremental)",
     references=REFERENCES,
     optimizers=PAPER_OPTIMIZERS,
@@ -60,7 +63,13 @@ def largest_gap_first(case: Case) -> tuple[str, str]:
     return all_smaller(case, {f"sg_{case.reference} at switch {k} against {first}": (gaps[k], gaps[first]) for k in later})
 
 
-@claim(16, "the stability gap exceeds its placebo gap", references=REFERENCES, optimizers=PAPER_OPTIMIZERS)
+@claim(
+    16,
+    "The gap exceeds its placebo",
+    "the stability gap exceeds its placebo gap",
+    references=REFERENCES,
+    optimizers=PAPER_OPTIMIZERS,
+)
 def gap_exceeds_placebo(case: Case) -> tuple[str, str]:
     """Require avg_net_sg of one optimizer to be above zero: "0 - avg_net_sg < 0" is `directional`, one test."""
     net = case.by_seed(f"avg_net_sg_{case.reference}", str(case.optimizer))[str(case.optimizer)]

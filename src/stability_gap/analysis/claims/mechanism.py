@@ -15,7 +15,11 @@ BEFORE, SAME_DATA, BURST = -1, 0, (5, 10, 20)
 
 
 @claim(
-    7, "in ngm_sgd λ_eff is λ_W/g² along the run, and falls when the gain bursts", needs=(CANDIDATE,), files=("mechanism.csv",)
+    7,
+    "Curvature follows the gain",
+    "in ngm_sgd λ_eff is λ_W/g² along the run, and falls when the gain bursts",
+    needs=(CANDIDATE,),
+    files=("mechanism.csv",),
 )
 def effective_curvature_falls(case: Case) -> tuple[str, str]:
     """Require both of: (a) λ_W/(g²·λ_eff) within `IDENTITY_MARGIN` of 1 at every snapshot; (b) a λ_eff that falls.
@@ -52,6 +56,7 @@ def _pair(logarithms: pd.DataFrame, before: int) -> tuple[pd.Series, pd.Series]:
 
 @claim(
     11,
+    "Linear model: gain follows fast–slow weights",
     "in the linear model the gain's weight follows explicit fast–slow weights, and slow weights alone lag",
     files=("toy.csv",),
     apart="toy",

@@ -12,24 +12,6 @@ from stability_gap.presentation.tables import require_columns
 
 COLUMNS = ["claim", "statement", "benchmark", "reference", "verdict", "evidence"]
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not assessable": "○", "not tested here": "–"}
-_TITLES = {  # the paper's claims in a few words; PROTOCOL section 7 has them in full
-    1: "Smaller gap than momentum SGD and Adam",
-    2: "Smaller gap than plain SGD",
-    3: "Accuracy not behind the best rival",
-    4: "Largest gap at the first switch",
-    5: "Gain rises at each switch, then decays",
-    6: "Mean gain rises with new classes, else stays level",
-    7: "Curvature follows the gain",
-    8: "Fixed gain: smaller gap, less learned",
-    9: "Resets reduce the gap, not below NGM-SGD",
-    10: "Entropy-driven rate has the largest gap",
-    11: "Linear model: gain follows fast–slow weights",
-    12: "Smaller gap under partial replay too",
-    13: "Smaller gap at a matched rate and when tuned",
-    14: "Rivals have a larger gap at equal accuracy",
-    15: "Smaller gap than averaged momentum SGD",
-    16: "The gap exceeds its placebo",
-}
 _REFERENCES = {"first": "gap of task 1", "previous": "gap of the task before"}
 
 
@@ -63,21 +45,22 @@ class Row:
 def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] | None = None) -> tuple[list[str], list[Row]]:
     """Arrange claims.csv as (names of benchmarks in order, rows), a verdict or None in each place.
 
-    claims: columns `COLUMNS`, and those of later tables where they are there: optimizer, by which rows are told apart, and
-    authors, the last of the evidence. labels: what further ids in statements and evidence are called, such as metrics.
+    claims: columns `COLUMNS`, and those of later tables where they are there: title, optimizer, by which rows are told apart,
+    and authors, the last of the evidence. labels: what further ids in statements and evidence are called, such as metrics.
     Errors: UserError where a column is missing.
     """
     require_columns(claims, COLUMNS, "claims.csv")
     benchmarks = looks.benchmark_order(claims["benchmark"])
     rows: list[Row] = []
-    table = claims.reindex(columns=[*COLUMNS, "optimizer", "authors"]).astype(object).fillna("")
+    table = claims.reindex(columns=[*COLUMNS, "title", "optimizer", "authors"]).astype(object).fillna("")
     for (claim, _, _), group in table.groupby(["claim", "reference", "optimizer"]):
         found = {row["benchmark"]: _verdict(row, looks, labels or {}) for row in group.to_dict("records")}
         statement = readable(group["statement"].iloc[0], looks, labels)
         statement = statement[:1].upper() + statement[1:]
         number = int(str(claim))
         told = _told(group.iloc[0].to_dict(), looks)
-        rows.append(Row(number, _TITLES.get(number, statement), statement, told, [found.get(name) for name in benchmarks]))
+        title = str(group["title"].iloc[0]) or statement
+        rows.append(Row(number, title, statement, told, [found.get(name) for name in benchmarks]))
     return [looks.benchmark(name) for name in benchmarks], rows
 
 

@@ -1,4 +1,4 @@
-"""Every control and rival beside NGM-SGD, benchmark by benchmark.
+"""Every control and rival beside the reference, benchmark by benchmark.
 
 Dots are seeds, markers are means, lines are 95 % t intervals; diverged runs count with the worst value. The grey line stands
 at the mean of the optimizer that the others are compared with. Accuracy is over all tasks at the end of the stream; the gap
