@@ -113,6 +113,25 @@ def grid(claims: pd.DataFrame, *folders: Path) -> str:
     return "\n".join([*lines, "", ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items()) + "."])
 
 
+def short_grid(claims: pd.DataFrame, *folders: Path) -> str:
+    """The same with one row per claim: the mark that all its verdicts on a benchmark have, else how many have which."""
+    names, rows = verdict_grid(claims, looks(*folders))
+    titles, marks = {row.claim: row.title for row in rows}, dict[tuple[int, str], list[str]]()
+    for row in rows:
+        for cell in filter(None, row.cells):
+            marks.setdefault((row.claim, cell.benchmark), []).append(cell.mark)
+    lines = ["| Claim | " + " | ".join(names) + " |", "|---" + "|:-:" * len(names) + "|"]
+    for claim, title in titles.items():
+        lines.append(f"| {claim}. {title} | " + " | ".join(_counted(marks.get((claim, name), ["–"])) for name in names) + " |")
+    return "\n".join([*lines, "", ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items()) + "."])
+
+
+def _counted(marks: list[str]) -> str:
+    """One mark where all are the same, else each with its number: "✓ 3 ✗ 1"."""
+    kinds_of = [mark for mark in MARKS.values() if mark in marks]
+    return kinds_of[0] if len(kinds_of) == 1 else " ".join(f"{mark}\u202f{marks.count(mark)}" for mark in kinds_of)
+
+
 def evidence(folder: Path) -> str:
     """What each verdict rests on, one paragraph per claim, reading of the gap and benchmark."""
     labels = {name: metric.label for name, metric in load().items()}
@@ -177,7 +196,7 @@ def results() -> str:
 
 def readme(text: str) -> str:
     """README.md with a fresh grid between its marks."""
-    return between(README, text, BEGIN, END, grid(best_verdicts(), *main_suites()))
+    return between(README, text, BEGIN, END, short_grid(best_verdicts(), *main_suites()))
 
 
 def main(arguments: list[str]) -> None:

@@ -10,23 +10,22 @@ import pytest
 from real_workflow import REPOSITORY, Workflow, new_workflow
 
 PAGE = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
-TINY = (
-    "{iterations: 12, batch_size: 16, model: {kind: mlp, hidden: 16}}, split_digits_blurred: {sampling: {kind: joint, blur: 5}}"
-)
+TINY = "{iterations: 12, batch_size: 16, model: {kind: mlp, hidden: 16}}"
+BLURRED = "split_digits_blurred: {sampling: {kind: joint, blur: 5}}"  # like split_digits, whose contexts are shorter now
 
 # What makes each recipe tiny: shorter benchmarks, and of its suite what shows the matter.
 SMALLER = {
     "three_seeds": f"""
-benchmarks: {{split_digits: {TINY}}}
+benchmarks: {{{BLURRED}, split_digits: {TINY}}}
 suites: {{quick: {{benchmarks: [split_digits], optimizers: [msgd, ngm_sgd]}}}}
 """,
-    "rates": f"benchmarks: {{split_digits: {TINY}}}",
+    "rates": f"benchmarks: {{{BLURRED}, split_digits: {TINY}}}",
     "gains": f"""
-benchmarks: {{split_digits: {TINY}, split_digits_long: {{iterations: 14}}}}
+benchmarks: {{{BLURRED}, split_digits: {TINY}, split_digits_long: {{iterations: 14}}}}
 suites: {{gains: {{benchmarks: [split_digits_long], optimizers: [ngm_sgd, ngm_weak, adam, adam_gain]}}}}
 """,
     "fashion": f"""
-benchmarks: {{split_digits: {TINY}, split_mnist: {TINY}}}
+benchmarks: {{{BLURRED}, split_digits: {TINY}, split_mnist: {TINY}}}
 suites: {{fashion: {{optimizers: [msgd, ngm_sgd], seeds: [42, 43]}}}}
 """,
 }
@@ -77,7 +76,8 @@ def test_a_sweep_has_its_labels_and_no_verdict_for_or_against_the_paper(project)
     assert (made / "report.html").is_file()
     table = (made / "tables" / "table1.md").read_text(encoding="utf-8")
     assert all(f"| {label} |" in table for label in ("MSGD at 0.003", "MSGD", "MSGD at 0.03"))
-    assert set(pd.read_csv(made / "claims.csv")["verdict"]) == {"not tested here"}
+    claims = pd.read_csv(made / "claims.csv")  # of msgd alone some can be judged, such as whether its gap exceeds the placebo
+    assert set(claims.loc[claims["optimizer"] != "msgd", "verdict"]) == {"not tested here"}
     rates = {
         name: pd.read_parquet(next((project.folder / "results/runs/split_digits" / name).glob("*/training.parquet")))
         for name in ("msgd_low", "msgd", "msgd_high")

@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from stability_gap.analysis import figure_data
-from stability_gap.presentation import style
+from stability_gap.presentation import scales, style
 from stability_gap.presentation.looks import Look
 
 METRICS = {  # what a control is read by: is it as accurate, is its gap as small, and is that gap due to the switch?
     "avg_acc": "Final accuracy (%)",
-    "avg_sg_first": "Mean gap, task 1",
-    "avg_sg_previous": "Mean gap, task before",
-    "avg_net_sg_previous": "The same, net of placebo",
+    "avg_sg_first": "Gap, task 1",
+    "avg_sg_previous": "Gap, task before",
+    "avg_net_sg_previous": "The same, net",
 }
 ROW = 0.155
 """Height of a row, inches."""
@@ -27,13 +26,13 @@ def present(seeds: pd.DataFrame) -> dict[str, str]:
 
 
 def draw_dots(axes: Axes, seeds: pd.DataFrame, metric: str, rows: str, order: Sequence[str], shown: Mapping[str, Look]) -> None:
-    """Draw one metric: every seed as a dot, the mean with its 95 % t interval.
+    """Draw one metric: every seed as a dot, the mean with its 95 % t interval; on an axis that no poor optimizer squeezes.
 
     Args:
         seeds: a row per seed: columns benchmark, optimizer and `metric`. rows: the column whose values `order` are the rows, from
             the top; where it is not the optimizers, they stand beside one another in a row.
     """
-    values = seeds.assign(**{metric: 100 * seeds[metric]}) if metric == "avg_acc" else seeds
+    values = seeds.assign(**{metric: scales.inside(seeds[metric])}) if metric == "avg_acc" else seeds
     several = rows != "optimizer"
     common = {
         "x": metric,
@@ -58,7 +57,12 @@ def draw_dots(axes: Axes, seeds: pd.DataFrame, metric: str, rows: str, order: Se
         **common,
     )
     axes.set(xlabel="", ylabel="")
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    if metric == "avg_acc":
+        scales.set_accuracy_axis(axes, "x")
+        axes.set_xlim(*scales.inside(values[metric].agg(["min", "max"])))  # an interval may reach beyond 1
+        axes.margins(x=0.05)
+    else:
+        scales.set_gap_axis(axes)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=style.FAINT, linewidth=0.5)
     axes.set_axisbelow(True)

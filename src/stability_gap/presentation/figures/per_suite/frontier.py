@@ -13,10 +13,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from stability_gap.analysis import figure_data
-from stability_gap.presentation import panels, style
+from stability_gap.presentation import panels, scales, style
 from stability_gap.presentation.looks import Look, Looks
 
 INPUTS = ("frontier.csv", "frontier_gap.csv")
@@ -25,9 +24,6 @@ GAPS = {
     "avg_sg_previous": "Gap, task before",
     "avg_net_sg_previous": "The same, net of placebo",
 }
-_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
-_EDGE = 0.02
-"""A logit axis has no 0 and no 1; nothing is known below chance."""
 
 
 def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
@@ -69,7 +65,7 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
     """Draw the curves of one benchmark: seeds as dots, means with intervals, a line through them by rate."""
     palette = {name: look.colour for name, look in shown.items()}
     sns.scatterplot(
-        dots.assign(avg_acc=_inside(dots["avg_acc"])),
+        dots.assign(avg_acc=scales.inside(dots["avg_acc"])),
         x="avg_acc",
         y=gap,
         hue="base",
@@ -83,7 +79,7 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
     )
     for order, (name, look) in enumerate(shown.items()):
         curve = points[points["optimizer"] == name].sort_values("learning_rate")
-        x, y = _inside(curve["avg_acc_mean"]), curve[f"{gap}_mean"]
+        x, y = scales.inside(curve["avg_acc_mean"]), curve[f"{gap}_mean"]
         axes.errorbar(
             x,
             y,
@@ -106,19 +102,11 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
             markeredgecolor=look.colour,
             zorder=4 + order,
         )
-    axes.set_xscale("logit", nonpositive="clip")
-    low, high = axes.get_xlim()
-    axes.set_xticks([tick for tick in _TICKS if low <= tick <= high])
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
-    axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _inside(accuracy: pd.Series) -> pd.Series:
-    return accuracy.clip(_EDGE, 1 - _EDGE / 20)
+    scales.set_accuracy_axis(axes, "x")
 
 
 def _inside_columns(column: pd.Series) -> pd.Series:
-    return _inside(column) if str(column.name).startswith("avg_acc") else column
+    return scales.inside(column) if str(column.name).startswith("avg_acc") else column
 
 
 def _distance(curve: pd.DataFrame, quantity: str, centre: pd.Series) -> np.ndarray:

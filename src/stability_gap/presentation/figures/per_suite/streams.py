@@ -1,8 +1,9 @@
 """How the gap depends on the stream: the same optimizers on every benchmark of the suite.
 
 Dots are seeds, markers are means, lines are 95 % t intervals; diverged runs count with the worst value. Accuracy is over all
-tasks at the end of the stream; the gap net of placebo is what is left of the gap after taking off the one at a switch that is
-none. On a stream without a switch nobody may show a gap above the placebo.
+tasks at the end of the stream, on a logit axis; gaps are on an axis that is linear up to 0.05 and logarithmic beyond. Net: what
+is left of a gap after taking off the one at a switch that is none. On a stream without a switch nobody may show a gap above the
+placebo.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stability_gap.analysis import figure_data
-from stability_gap.presentation import dots, panels, style
+from stability_gap.presentation import dots, panels, scales, style
 from stability_gap.presentation.looks import Looks
 
 
@@ -31,4 +32,7 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
         grid[0, 0].set_yticks(range(len(benchmarks)), [looks.benchmark(name) for name in benchmarks])
         figure.suptitle(panels.seeds_text(seeds.groupby(["benchmark", "optimizer"])["seed"].nunique()), fontsize=8)
         panels.legend_below(figure, panels.handles(shown, markers_only=True))
+        style.freeze(figure)
+        for axes in grid[:, 0]:
+            scales.choose_ticks(axes, "x")
     return figure

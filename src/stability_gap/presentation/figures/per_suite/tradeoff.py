@@ -16,19 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from stability_gap.analysis import bands, figure_data
-from stability_gap.presentation import panels, style
+from stability_gap.presentation import panels, scales, style
 from stability_gap.presentation.looks import Look, Looks
 
 REFERENCES = {"avg_sg_first": "Mean stability gap, task 1", "avg_sg_previous": "Mean stability gap, previous task"}
 _MOST_LABELS = 6  # with more optimizers than this a legend is easier to read than names beside the points
-_EDGE = 0.0005
-"""A logit axis has no 0 and no 1: accuracies and ends of intervals this close to one of them, or beyond, are drawn here."""
-_TICKS = (  # of accuracy, coarse to fine: the first list with enough ticks in the panel is taken
-    (0.01, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999),
-    (*np.arange(0.05, 0.96, 0.05), 0.96, 0.97, 0.98, 0.985, 0.99, 0.995),
-    tuple(np.arange(0.01, 1, 0.01)),
-    tuple(np.arange(0.002, 1, 0.002)),
-)
 
 
 def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
@@ -54,7 +46,7 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
         drawn = []
         for number, benchmark in enumerate(benchmarks):
             dots, centres = (table[table["benchmark"] == benchmark] for table in (seeds, means))
-            dots = dots.assign(avg_acc=_inside(dots["avg_acc"]))
+            dots = dots.assign(avg_acc=scales.inside(dots["avg_acc"]))
             for row, metric in enumerate(kept[benchmark]):
                 axes = grid[high * (number // columns) + row, number % columns]
                 axes.set_visible(True)
@@ -69,7 +61,7 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
             panels.legend_below(figure, panels.handles(shown, markers_only=True))
         style.freeze(figure)
         for axes, metric, dots, crosses in drawn:
-            _choose_ticks(axes)
+            scales.choose_ticks(axes, "y")
             if len(shown) <= _MOST_LABELS:
                 _name_points(axes, dots[[metric, "avg_acc"]].dropna().to_numpy(dtype=float), crosses, shown)
     return figure
@@ -88,12 +80,7 @@ def _crosses(centres: pd.DataFrame, metric: str) -> pd.DataFrame:
         for axis, name in (("x_", metric), ("y_", "avg_acc"))
     ]
     crosses = parts[0].join(parts[1], how="inner").dropna(subset=["x_mean", "y_mean"])
-    return crosses.assign(**{name: _inside(crosses[name]) for name in ("y_mean", "y_low", "y_high")})
-
-
-def _inside(accuracy: pd.Series) -> pd.Series:
-    """Keep accuracies off the ends of the axis."""
-    return accuracy.clip(_EDGE, 1 - _EDGE)
+    return crosses.assign(**{name: scales.inside(crosses[name]) for name in ("y_mean", "y_low", "y_high")})
 
 
 def _draw_panel(axes: Axes, metric: str, dots: pd.DataFrame, crosses: pd.DataFrame, shown: Mapping[str, Look]) -> None:
@@ -126,29 +113,11 @@ def _draw_panel(axes: Axes, metric: str, dots: pd.DataFrame, crosses: pd.DataFra
             linewidth=1,
             zorder=3 + order,
         )
-    axes.set_yscale("logit", nonpositive="clip")
+    scales.set_accuracy_axis(axes, "y")
     axes.margins(0.14)
     axes.set_xlabel(REFERENCES[metric])
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.annotate("↖ better", (0, 1), (2, 2), "axes fraction", "offset points", color=style.QUIET, va="bottom")
-
-
-def _choose_ticks(axes: Axes) -> None:
-    """Put about four to seven round accuracies on the axis, none of which touch."""
-    low, high = axes.get_ylim()
-    height = axes.get_window_extent().height
-    for candidates in _TICKS:
-        places = [tick for tick in candidates if low <= tick <= high]
-        kept: list[float] = []
-        for tick in reversed(places):
-            pixels = [axes.transData.transform((0, each))[1] for each in (tick, *kept[-1:])]
-            if not kept or abs(pixels[0] - pixels[-1]) > height / 9:
-                kept.append(tick)
-        if len(kept) >= 4:
-            break
-    axes.yaxis.set_major_locator(FixedLocator(sorted(kept)))
 
 
 def _name_points(axes: Axes, dots: np.ndarray, crosses: pd.DataFrame, shown: Mapping[str, Look]) -> None:
