@@ -13,7 +13,7 @@ import seaborn as sns
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from stability_gap.analysis import bands, figure_data
 from stability_gap.presentation import panels, scales, style

@@ -20,4 +20,5 @@ def test_every_optimizer_has_a_row_and_the_reference_a_line_at_its_mean(small, l
 def test_a_metric_that_is_not_there_has_no_panel(small, looks):
     metrics = small.metrics[~small.metrics["metric"].str.startswith("avg_net_sg")]
     figure = draw_suite({"metrics.parquet": metrics}, looks, {})
-    assert "net of placebo" not in texts(figure)
+    assert "The same, net" not in texts(figure)
+    assert "The same, net" in texts(draw_suite({"metrics.parquet": small.metrics}, looks, {}))
