@@ -35,7 +35,7 @@ def test_ticks_of_accuracy_lie_inside_apart_and_are_percent(which, limits):
 def test_a_large_gap_leaves_room_for_small_ones():
     _, axes = panel()
     axes.plot([-0.03, 0.01, 0.04, 0.6], [0, 0, 0, 0])
-    scales.set_gap_axis(axes)
+    scales.set_gap_axis(axes, "x")
     places = axes.transAxes.inverted().transform(axes.transData.transform([[x, 0.0] for x in (0.01, 0.04, 0.6)]))[:, 0]
     assert places[1] - places[0] > 0.15  # a linear axis gives them 0.05
     assert places[2] <= 1

@@ -62,7 +62,7 @@ def draw_dots(axes: Axes, seeds: pd.DataFrame, metric: str, rows: str, order: Se
         axes.set_xlim(*scales.inside(values[metric].agg(["min", "max"])))  # an interval may reach beyond 1
         axes.margins(x=0.05)
     else:
-        scales.set_gap_axis(axes)
+        scales.set_gap_axis(axes, "x")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=style.FAINT, linewidth=0.5)
     axes.set_axisbelow(True)

@@ -48,14 +48,15 @@ def choose_ticks(axes: Axes, which: Literal["x", "y"]) -> None:
     (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(FixedLocator(sorted(kept)))
 
 
-def set_gap_axis(axes: Axes) -> None:
-    """Make the horizontal axis one of gaps: a large one leaves room for those near 0, which may be negative net of placebo."""
-    low, high = axes.get_xlim()
-    axes.set_xscale("symlog", linthresh=_LINEAR, linscale=1.0)
-    axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in _GAPS if low <= tick <= high]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+def set_gap_axis(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Make an axis one of gaps: a large one leaves room for those near 0, which may be negative net of placebo."""
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    (axes.set_xscale if which == "x" else axes.set_yscale)("symlog", linthresh=_LINEAR, linscale=1.0)
+    (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(FixedLocator([tick for tick in _GAPS if low <= tick <= high]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
 
 
 def _pixel(axes: Axes, which: Literal["x", "y"], value: float) -> float:

@@ -1,8 +1,9 @@
 """The accuracy–stability frontier: stability gap against final accuracy, every optimizer over its learning rates.
 
-A curve leads through the rates of one optimizer, from the smallest (hollow) to the largest; small dots are seeds, crosses are
-95 % t intervals, diverged runs count with the worst values. The vertical line stands at the mean final accuracy of the reference
-at its own rate: the lower a curve crosses it, the smaller the gap at equal accuracy. The axis of accuracy is a logit.
+A curve leads through the rates of one optimizer, from the smallest one shown (hollow) to the largest; small dots are seeds,
+crosses are 95 % t intervals. The dotted line stands at the mean final accuracy of the reference at its own rate: the lower a
+curve crosses it, the smaller the gap at equal accuracy. Rates that end below 70 %, diverged ones among them, are counted above
+the panels and not drawn. The axis of accuracy is a logit; that of the gap is linear up to 0.05 and logarithmic beyond.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ GAPS = {
     "avg_sg_previous": "Gap, task before",
     "avg_net_sg_previous": "The same, net of placebo",
 }
+_LOWEST = 0.7
+"""Final accuracy from which on a rate is drawn: where little is learned there is little to lose."""
 
 
 def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
@@ -45,13 +48,19 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
             accuracy = levels.loc[levels["benchmark"] == benchmark, "accuracy"].iloc[0]
             for row, (gap, title) in enumerate(gaps.items()):
                 axes = grid[row, column]
-                _draw_panel(axes, here, dots, gap, shown)
+                _draw_panel(axes, here, dots[dots["avg_acc"] >= _LOWEST], gap, shown)
                 axes.axvline(accuracy, color=style.INK, linewidth=0.7, linestyle=":", zorder=1)
                 axes.set_ylabel(title if column == 0 else "")
                 axes.set_xlabel("Final accuracy (%)" if row == len(gaps) - 1 else "")
-            grid[0, column].set_title(looks.benchmark(benchmark))
+            grid[0, column].set_title(looks.benchmark(benchmark), pad=16)
+            grid[0, column].annotate(
+                _left_out(here, shown), (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=5.5
+            )
         figure.suptitle(panels.seeds_text(points["n"]), fontsize=8)
         panels.legend_below(figure, panels.handles(shown))
+        style.freeze(figure)
+        for axes in grid.flat:
+            scales.choose_ticks(axes, "x")
     return figure
 
 
@@ -61,55 +70,38 @@ def _looks(points: pd.DataFrame, looks: Looks) -> dict[str, Look]:
     return replace(looks, reference=None if own.empty else own.iloc[0]).of(points["optimizer"])
 
 
+def _left_out(points: pd.DataFrame, shown: Mapping[str, Look]) -> str:
+    """Count the rates of each optimizer that are not drawn."""
+    below = points[points["avg_acc_mean"] < _LOWEST].groupby("optimizer").size()
+    counts = ", ".join(f"{look.label} {below[name]}" for name, look in shown.items() if name in below)
+    return f"below {100 * _LOWEST:g} %: {counts} of {points['learning_rate'].nunique()} rates" if counts else ""
+
+
 def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, shown: Mapping[str, Look]) -> None:
     """Draw the curves of one benchmark: seeds as dots, means with intervals, a line through them by rate."""
     palette = {name: look.colour for name, look in shown.items()}
-    sns.scatterplot(
-        dots.assign(avg_acc=scales.inside(dots["avg_acc"])),
-        x="avg_acc",
-        y=gap,
-        hue="base",
-        hue_order=list(shown),
-        palette=palette,
-        s=4,
-        alpha=0.3,
-        linewidth=0,
-        legend=False,
-        ax=axes,
-    )
+    common = {"x": "avg_acc", "y": gap, "hue": "base", "hue_order": list(shown), "palette": palette, "legend": False, "ax": axes}
+    sns.scatterplot(dots.assign(avg_acc=scales.inside(dots["avg_acc"])), s=4, alpha=0.3, linewidth=0, **common)
     for order, (name, look) in enumerate(shown.items()):
-        curve = points[points["optimizer"] == name].sort_values("learning_rate")
-        x, y = scales.inside(curve["avg_acc_mean"]), curve[f"{gap}_mean"]
-        axes.errorbar(
-            x,
-            y,
-            _distance(curve, gap, y),
-            _distance(curve.apply(_inside_columns), "avg_acc", x),
-            ecolor=look.colour,
-            elinewidth=0.6,
-            fmt="none",
-            zorder=2 + order,
-        )
+        every = points[points["optimizer"] == name].sort_values("learning_rate")
+        x, y = every["avg_acc_mean"].where(every["avg_acc_mean"] >= _LOWEST), every[f"{gap}_mean"]
+        drawn = every[x.notna()]
+        across = _distances(drawn["avg_acc_mean"], scales.inside(drawn["avg_acc_low"]), scales.inside(drawn["avg_acc_high"]))
+        along = _distances(drawn[f"{gap}_mean"], drawn[f"{gap}_low"], drawn[f"{gap}_high"])
+        style_of = {"ecolor": look.colour, "elinewidth": 0.6, "fmt": "none", "zorder": 2 + order}
+        axes.errorbar(drawn["avg_acc_mean"], drawn[f"{gap}_mean"], along, across, **style_of)
         (line,) = axes.plot(x, y, color=look.colour, linewidth=look.width, marker=look.marker, markersize=4, zorder=3 + order)
         line.set(markeredgecolor="white", markeredgewidth=0.4)
         panels.set_dashes(line, look)
-        axes.plot(
-            x.iloc[:1],
-            y.iloc[:1],
-            marker=look.marker,
-            markersize=4,
-            markerfacecolor="white",
-            markeredgecolor=look.colour,
-            zorder=4 + order,
-        )
+        hollow = {"marker": look.marker, "markersize": 4, "markerfacecolor": "white", "markeredgecolor": look.colour}
+        axes.plot(drawn["avg_acc_mean"].iloc[:1], drawn[f"{gap}_mean"].iloc[:1], zorder=4 + order, **hollow)
     scales.set_accuracy_axis(axes, "x")
+    means = points[points["avg_acc_mean"] >= _LOWEST]
+    error = 1 - scales.inside(means["avg_acc_mean"]).max()
+    axes.set(xlim=(_LOWEST, 1 - 0.8 * error), ylim=(min(means[f"{gap}_mean"].min(), 0) - 0.01, 1.3 * means[f"{gap}_mean"].max()))
+    scales.set_gap_axis(axes, "y")
 
 
-def _inside_columns(column: pd.Series) -> pd.Series:
-    return scales.inside(column) if str(column.name).startswith("avg_acc") else column
-
-
-def _distance(curve: pd.DataFrame, quantity: str, centre: pd.Series) -> np.ndarray:
+def _distances(centre: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
     """Ends of the intervals as distances from the means, (2, rates)."""
-    ends = np.stack([centre - curve[f"{quantity}_low"], curve[f"{quantity}_high"] - centre])
-    return np.asarray(np.nan_to_num(np.maximum(ends, 0)))
+    return np.nan_to_num(np.maximum(np.stack([centre - low, high - centre]), 0))

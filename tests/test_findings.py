@@ -1,0 +1,66 @@
+"""docs/findings.md: what it says is what is published, and a verdict that changes stops the page."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stability_gap import files
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def findings():
+    sys.path.insert(0, str(DOCS))
+    spec = importlib.util.spec_from_file_location("generate_findings", DOCS / "generate_findings.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.path.remove(str(DOCS))
+    return module
+
+
+def test_the_page_is_that_of_the_published_suites(findings, capsys):
+    assert findings.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_it_is_read_on_two_screens(findings):
+    assert len(re.sub(r"\]\([^)]*\)", "]", findings.page()).split()) <= 1000
+
+
+def test_every_picture_and_link_is_there(findings):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", findings.page()):
+        assert target.startswith("https://") or (DOCS / target).exists(), target
+
+
+def test_no_number_of_the_template_is_typed(findings):
+    """A result has a decimal point, and comes from a file; a size of the experiment or a setting is no result."""
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", findings.TEMPLATE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert set(re.findall(r"(?<![\w/])[−-]?\d+\.\d+", text)) <= {"0.01", "0.05"}  # the common learning rate, the level
+
+
+def test_a_verdict_that_changed_stops_the_page(findings):
+    claims = files.read_csv(findings.PUBLISHED / "digits" / "claims.csv")
+    row = claims[(claims["claim"] == 3) & (claims["benchmark"] == "split_digits")].iloc[0]
+    assert findings.holds("digits", 3, "split_digits", row["verdict"]) == ""
+    other = "inconclusive" if row["verdict"] != "inconclusive" else "reproduced"
+    with pytest.raises(ValueError, match=re.escape(f"claim 3 on split_digits of suite digits is {other!r}")):
+        findings.holds("digits", 3, "split_digits", other)
+
+
+def test_numbers_are_those_of_the_tables(findings):
+    summary = files.read_csv(findings.PUBLISHED / "digits" / "summary.csv")
+    cell = summary[(summary["benchmark"] == "split_digits") & (summary["optimizer"] == "ngm_sgd")]
+    published = cell.loc[(cell["metric"] == "avg_acc") & cell["context"].isna(), "mean"].item()
+    assert findings.mean("digits", "split_digits", "ngm_sgd", "avg_acc") == pytest.approx(published)
+    metrics = files.read_parquet(findings.PUBLISHED / "digits" / "metrics.parquet")
+    seeds = metrics[(metrics["benchmark"] == "split_digits") & (metrics["metric"] == "avg_acc")]
+    wide = seeds.pivot_table("value", "seed", "optimizer")
+    text = findings.difference("digits", "split_digits", "avg_acc", "ngm_sgd", "sgd", 100, 1)
+    assert text.startswith(f"{100 * (wide['ngm_sgd'] - wide['sgd']).mean():.1f} [")
+    with pytest.raises(ValueError, match="has no avg_acc of nobody"):
+        findings.mean("digits", "split_digits", "nobody", "avg_acc")
+    assert isinstance(findings.table("digits", "claims.csv"), pd.DataFrame)
