@@ -8,6 +8,7 @@ the panels and not drawn. The axis of accuracy is a logit; that of the gap is li
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,15 @@ def _left_out(points: pd.DataFrame, shown: Mapping[str, Look]) -> str:
 def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, shown: Mapping[str, Look]) -> None:
     """Draw the curves of one benchmark: seeds as dots, means with intervals, a line through them by rate."""
     palette = {name: look.colour for name, look in shown.items()}
-    common = {"x": "avg_acc", "y": gap, "hue": "base", "hue_order": list(shown), "palette": palette, "legend": False, "ax": axes}
+    common: dict[str, Any] = {
+        "x": "avg_acc",
+        "y": gap,
+        "hue": "base",
+        "hue_order": list(shown),
+        "palette": palette,
+        "legend": False,
+        "ax": axes,
+    }
     sns.scatterplot(dots.assign(avg_acc=scales.inside(dots["avg_acc"])), s=4, alpha=0.3, linewidth=0, **common)
     for order, (name, look) in enumerate(shown.items()):
         every = points[points["optimizer"] == name].sort_values("learning_rate")
@@ -88,12 +97,17 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
         drawn = every[x.notna()]
         across = _distances(drawn["avg_acc_mean"], scales.inside(drawn["avg_acc_low"]), scales.inside(drawn["avg_acc_high"]))
         along = _distances(drawn[f"{gap}_mean"], drawn[f"{gap}_low"], drawn[f"{gap}_high"])
-        style_of = {"ecolor": look.colour, "elinewidth": 0.6, "fmt": "none", "zorder": 2 + order}
-        axes.errorbar(drawn["avg_acc_mean"], drawn[f"{gap}_mean"], along, across, **style_of)
+        bars: dict[str, Any] = {"ecolor": look.colour, "elinewidth": 0.6, "fmt": "none", "zorder": 2 + order}
+        axes.errorbar(drawn["avg_acc_mean"], drawn[f"{gap}_mean"], along, across, **bars)
         (line,) = axes.plot(x, y, color=look.colour, linewidth=look.width, marker=look.marker, markersize=4, zorder=3 + order)
         line.set(markeredgecolor="white", markeredgewidth=0.4)
         panels.set_dashes(line, look)
-        hollow = {"marker": look.marker, "markersize": 4, "markerfacecolor": "white", "markeredgecolor": look.colour}
+        hollow: dict[str, Any] = {
+            "marker": look.marker,
+            "markersize": 4,
+            "markerfacecolor": "white",
+            "markeredgecolor": look.colour,
+        }
         axes.plot(drawn["avg_acc_mean"].iloc[:1], drawn[f"{gap}_mean"].iloc[:1], zorder=4 + order, **hollow)
     scales.set_accuracy_axis(axes, "x")
     means = points[points["avg_acc_mean"] >= _LOWEST]
@@ -104,4 +118,5 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
 
 def _distances(centre: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
     """Ends of the intervals as distances from the means, (2, rates)."""
-    return np.nan_to_num(np.maximum(np.stack([centre - low, high - centre]), 0))
+    ends = np.stack([centre - low, high - centre])
+    return np.asarray(np.nan_to_num(np.maximum(ends, 0)))
