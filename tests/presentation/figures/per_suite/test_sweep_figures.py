@@ -70,7 +70,7 @@ def test_every_configuration_is_a_dot_and_those_with_a_gain_have_colours():
     titled = [axes for axes in figure.axes if axes.get_xlabel() in ("Learning rate", "1 − γ")]
     assert [axes.get_xlabel() for axes in titled] == ["Learning rate", "Learning rate", "1 − γ", "1 − γ"]
     dots, ring, square = (np.asarray(each.get_offsets()) for each in titled[0].collections)
-    np.testing.assert_allclose(np.sort(dots[:, 1]), np.sort(100 * table["final"]))
+    np.testing.assert_allclose(np.sort(dots[:, 1]), np.sort(table["final"]))
     assert (set(ring[:, 0]), set(square[:, 0])) == ({0.5}, {0.1})
     assert len(titled[2].collections[0].get_offsets()) == 3
     plain = sensitivity.draw_suite({"selection.csv": table[table["optimizer"] == "sgd"]}, LOOKS, {})

@@ -2,7 +2,8 @@
 
 Above: final accuracy and stability gap against the learning rate, one dot per configuration, its mean over the tuning seeds; what
 was selected by final accuracy has a ring, by anytime accuracy a square. Below: the same two for the gain's decay γ and drive η,
-as colours. Diverged configurations count with the worst values.
+as colours (accuracies below 60 % have the darkest). Diverged configurations count with the worst values. Accuracy has a logit
+axis; that of the gap is linear up to 0.05 and logarithmic beyond.
 """
 
 from collections.abc import Mapping
@@ -10,22 +11,24 @@ from collections.abc import Mapping
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from stability_gap.presentation import panels, style
+from stability_gap.presentation import panels, scales, style
 from stability_gap.presentation.looks import Looks
 
 INPUTS = ("selection.csv",)
 QUANTITIES = {"final": "Final accuracy (%)", "avg_sg_previous": "Gap, task before"}
+_LOWEST = 0.6
+"""Final accuracy that has the darkest colour, as has anything below."""
 SELECTED = {"final": "o", "anytime": "s"}
 _DECAY, _DRIVE = "gain.gamma", "gain.eta"
 
 
 def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
     """Draw two columns of panels per benchmark: accuracy and gap, over the rate and over γ × η. tables: `INPUTS`."""
-    grid_table = tables["selection.csv"]
-    table = grid_table.assign(final=100 * grid_table["final"])
+    table = tables["selection.csv"]
     benchmarks, shown = looks.benchmark_order(table["benchmark"]), looks.of(table["optimizer"])
     modulated = table[table[_DECAY].notna()] if _DECAY in table and _DRIVE in table else table.iloc[:0]
     rows = 2 if len(modulated) else 1
@@ -63,25 +66,41 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
                         linewidths=0.6,
                     )
                 axes.set(xscale="log", xlabel="Learning rate", ylabel=title)
+                if quantity == "final":
+                    scales.set_accuracy_axis(axes, "y")
+                else:
+                    scales.set_gap_axis(axes, "y")
                 axes.set_title(looks.benchmark(benchmark) if place == 0 else "", loc="left")
                 if rows == 2:
                     _draw_gain(grid[1, column], modulated[modulated["benchmark"] == benchmark], quantity, title)
         panels.legend_below(figure, panels.handles(shown, markers_only=True))
+        style.freeze(figure)
+        for axes in grid[0, ::2]:
+            scales.choose_ticks(axes, "y")
     return figure
 
 
 def _draw_gain(axes: Axes, configurations: pd.DataFrame, quantity: str, title: str) -> None:
-    """Draw γ × η of one benchmark as coloured dots: darker is more."""
+    """Draw γ × η of one benchmark as coloured dots: lighter is more."""
+    values = configurations[quantity]
+    norm = Normalize(_LOWEST, values.max()) if quantity == "final" else SymLogNorm(0.05, vmin=0, vmax=1)
     dots = axes.scatter(
         1 - configurations[_DECAY],
         configurations[_DRIVE],
-        c=configurations[quantity],
+        c=values,
         cmap="cividis",
+        norm=norm,
         s=38,
         edgecolors=style.INK,
         linewidths=0.3,
     )
-    bar = axes.figure.colorbar(dots, ax=axes, location="top", aspect=25, pad=0.03)
+    extend = "min" if quantity == "final" else "neither"
+    bar = axes.figure.colorbar(dots, ax=axes, location="top", aspect=25, pad=0.03, extend=extend)
+    if quantity == "final":
+        bar.ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
+    else:
+        bar.set_ticks([0, 0.05, 0.2, 1], labels=["0", "0.05", "0.2", "1"])
+        bar.ax.minorticks_off()
     bar.set_label(title, fontsize=6.5)
     bar.ax.tick_params(labelsize=6)
     bar.outline.set_visible(False)
