@@ -59,11 +59,13 @@ def row(suite: str, name: str, **keys: object) -> pd.Series:
     return found.iloc[0]
 
 
-def holds(suite: str, claim: int, benchmark: str, verdict: str, reference: str | None = None) -> str:
+def holds(
+    suite: str, claim: int, benchmark: str, verdict: str, reference: str | None = None, optimizer: str | None = None
+) -> str:
     """Nothing, where a claim has this verdict. Errors: ValueError where it has another: the sentence must be written anew."""
-    found = row(suite, "claims.csv", claim=claim, benchmark=benchmark, reference=reference)["verdict"]
+    found = row(suite, "claims.csv", claim=claim, benchmark=benchmark, reference=reference, optimizer=optimizer)["verdict"]
     if found != verdict:
-        place = f"claim {claim} on {benchmark}" + (f" ({reference})" if reference else "")
+        place = f"claim {claim} on {benchmark}" + "".join(f" ({part})" for part in (reference, optimizer) if part)
         raise ValueError(f"docs/findings.template.md says {place} of suite {suite} is {verdict!r}; it is {found!r} now")
     return ""
 
