@@ -15,11 +15,13 @@ import torch
 from click.testing import CliRunner
 
 from stability_gap import files
+from stability_gap.analysis.statistics import by_seed, t_interval
 from stability_gap.cli import commands
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-MNIST = REPOSITORY / "paper_figures" / "mnist"
+PUBLISHED = REPOSITORY / "paper_figures"
+MNIST = PUBLISHED / "mnist"
 BENCHMARKS = ["split_mnist", "rotated_mnist", "permuted_mnist"]
 
 
@@ -87,22 +89,28 @@ def test_what_was_found_is_what_is_published():
         every = means.xs(gap, level="metric").loc[BENCHMARKS]
         assert (every.idxmin(axis=1) == "sgd").all()
         assert (every["adam"] > every["ngm_sgd"]).all()
-    # Against momentum SGD it is the work of the first switch.
-    gaps = summary[(summary["benchmark"] == "split_mnist") & (summary["metric"] == "sg_previous")]
-    gaps = gaps.pivot_table("mean", "context", "optimizer")
-    apart = gaps["msgd"] - gaps["ngm_sgd"]
-    assert apart[2] > 0.9
-    assert apart[[3, 4, 5]].abs().max() < 0.05
-    # Final accuracy: the highest, less than a point above momentum SGD and 7 to 19 points above SGD.
+    # Final accuracy: 7 to 19 points above SGD.
     final = means.xs("avg_acc", level="metric")
-    assert (final.idxmax(axis=1) == "ngm_sgd").all()
-    assert (final["ngm_sgd"] - final["msgd"]).max() < 0.01
     behind = (100 * (final["ngm_sgd"] - final["sgd"])).round()
     assert (behind.min(), behind.max()) == (7, 19)
-    for worst in ("min_acc", "wc_acc"):
-        assert means.loc[("split_mnist", worst)].idxmax() == "sgd"
     config = files.read_json(MNIST / "MANIFEST.json")["config"]
     assert {optimizer["learning_rate"] for optimizer in config["optimizers"].values()} == {0.01}
+
+
+def test_what_was_found_of_the_gain_is_what_is_published():
+    """And those on digits, held against the suites of controls, for both readings of the gap."""
+    gaps = files.read_csv(PUBLISHED / "frontier" / "frontier_gap.csv")
+    rivals = gaps[gaps["optimizer"].isin(["sgd", "msgd"])]
+    assert set(rivals["benchmark"]) == {"split_digits_sparse", "rotated_digits_sparse"}
+    assert (rivals["difference_low"] > 0).all()
+    assert (gaps.loc[gaps["optimizer"] == "msgd_ema", "difference_high"] < 0).all()
+    claims = files.read_csv(PUBLISHED / "controls" / "claims.csv")
+    assert set(claims.loc[claims["claim"] == 15, "verdict"]) == {"not reproduced"}
+    metrics = files.read_parquet(PUBLISHED / "controls" / "metrics.parquet")
+    for gap in ("avg_sg_first", "avg_sg_previous"):
+        seeds = by_seed(metrics, "split_digits", gap)
+        _, high = t_interval((seeds["ngm_constant_gain"] - seeds["ngm_sgd"]).to_numpy())
+        assert high < 0
 
 
 @pytest.mark.parametrize("suite", ["digits", "mnist"])
