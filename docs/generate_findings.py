@@ -16,6 +16,8 @@ import pandas as pd
 from generated_page import call
 
 from stability_gap import files
+from stability_gap.analysis.claims.mechanism import BEFORE, BURST
+from stability_gap.analysis.mechanism.around import around_switches
 from stability_gap.analysis.statistics import by_seed, t_interval
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +61,21 @@ def row(suite: str, name: str, **keys: object) -> pd.Series:
     return found.iloc[0]
 
 
+def fails_from(benchmark: str, optimizer: str) -> str:
+    """The smallest rate of the frontier at which every seed of an optimizer diverges, as text."""
+    rows = table("frontier", "frontier.csv")
+    rows = rows[(rows["benchmark"] == benchmark) & (rows["optimizer"] == optimizer) & (rows["diverged"] == rows["n"])]
+    return f"{rows['learning_rate'].min():g}"
+
+
+def curvature(benchmark: str) -> str:
+    """How many times its value before a switch the top eigenvalue in g·W is in the burst of the gain (claim 7), as text."""
+    rows = table("mechanism", "mechanism.csv")
+    rows = rows[(rows["benchmark"] == benchmark) & (rows["optimizer"] == "ngm_sgd")]
+    means = around_switches(rows, "lambda_eff", geometric=True).set_index("since")["mean"]
+    return f"{means[list(BURST)].pow(1 / len(BURST)).prod() / means[BEFORE]:.1f}"
+
+
 def holds(
     suite: str, claim: int, benchmark: str, verdict: str, reference: str | None = None, optimizer: str | None = None
 ) -> str:
@@ -79,7 +96,14 @@ def page(_old: str = "") -> str:
         "percent": lambda value: f"{100 * value:.1f}",
         "gap": lambda value: f"{value:.3f}".replace("-", "−"),
     }
-    functions = {"mean": mean, "difference": difference, "row": row, "holds": holds, "table": table}
+    functions = {
+        "mean": mean,
+        "difference": difference,
+        "row": row,
+        "holds": holds,
+        "curvature": curvature,
+        "fails_from": fails_from,
+    }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**functions)
 
 

@@ -55,7 +55,9 @@ def draw_rows(
             for axes, (quantity, title) in zip(line, quantities.items(), strict=True):
                 rows = table[(table["benchmark"] == benchmark) & (table["quantity"] == quantity)]
                 _draw_panel(axes, rows, quantity, shown, quantity in logarithmic, most=10 if len(quantities) < 4 else 5)
-                axes.set_title(f"{looks.benchmark(benchmark)}: {title}" if len(benchmarks) > 1 else title)
+                axes.set_title(title)
+            if len(benchmarks) > 1:
+                line[0].set_ylabel(looks.benchmark(benchmark), fontsize=8)
             same = [axes for axes, quantity in zip(line, quantities, strict=True) if quantity in alike]
             lows, highs = zip(*(axes.get_ylim() for axes in same), strict=True)
             for axes in same:

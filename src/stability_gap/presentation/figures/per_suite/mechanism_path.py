@@ -19,7 +19,7 @@ INPUTS = ("mechanism.csv",)
 _PANELS = {
     "gradient_cosine": "cosine of gradients",
     "gradient_ratio": "|old| / |new gradient|",
-    "old_loss": "old loss, on the way taken",
+    "old_loss": "old loss, way taken",
     "line_loss": "old loss, straight line",
 }
 
