@@ -33,7 +33,8 @@ MOST_ROWS = 12
 HEAD = """# Results
 
 Written by `python docs/generate_results.py` from [paper_figures/](../paper_figures). What the metrics are:
-[protocol, section 5](protocol.md#5-metrics); how verdicts come about: [section 7](protocol.md#7-claims).
+[protocol, section 5](protocol.md#5-metrics); how verdicts come about: [section 7](protocol.md#7-claims). Where no suite
+with all evaluations tests a claim, its mark is that of the same benchmark with "sparse evaluation": trained alike, evaluated less often.
 """
 
 
@@ -91,12 +92,19 @@ def figures(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def evaluated_alike() -> dict[str, str]:
+    """Benchmark -> that of `MAIN` from which it differs in when it is evaluated, and on how many images, alone."""
+    shown = ("label", "colour", "marker", "evaluation", "seeds_per_job")
+    benchmarks = configuration.load(ROOT / "config.yaml").benchmarks
+    trained = {name: block.model_dump(exclude=set(shown)) for name, block in benchmarks.items()}
+    main = [name for folder in main_suites() for name in files.read_json(folder / "MANIFEST.json")["config"]["benchmarks"]]
+    return {name: base for base in main for name, block in trained.items() if block == trained[base]}
+
+
 def best_verdicts() -> pd.DataFrame:
     """The claims of all suites on the benchmarks of `MAIN`: of each verdict the first suite that could test it."""
-    benchmarks = [name for folder in main_suites() for name in files.read_json(folder / "MANIFEST.json")["config"]["benchmarks"]]
     claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in suites()], ignore_index=True)
-    claims = claims.reindex(columns=list(dict.fromkeys([*claims.columns, "optimizer"])))  # published before some had one
-    claims = claims[claims["benchmark"].isin(benchmarks)]
+    claims = claims.assign(benchmark=claims["benchmark"].map(evaluated_alike())).dropna(subset="benchmark")
     tested_first = claims.assign(untested=claims["verdict"] == NOT_TESTED).sort_values("untested", kind="stable")
     best = tested_first.drop_duplicates(["claim", "benchmark", "reference", "optimizer"])
     tested = best.groupby("claim")["untested"].transform(lambda untested: not untested.all())
@@ -127,7 +135,8 @@ def short_grid(claims: pd.DataFrame, *folders: Path) -> str:
 
 
 def _counted(marks: list[str]) -> str:
-    """One mark where all are the same, else each with its number: "✓ 3 ✗ 1"."""
+    """One mark where all that could be tested are the same, else each with its number: "✓ 3 ✗ 1"."""
+    marks = [mark for mark in marks if mark != MARKS[NOT_TESTED]] or [MARKS[NOT_TESTED]]
     kinds_of = [mark for mark in MARKS.values() if mark in marks]
     return kinds_of[0] if len(kinds_of) == 1 else " ".join(f"{mark}\u202f{marks.count(mark)}" for mark in kinds_of)
 

@@ -407,3 +407,18 @@ def test_every_journey_is_listed() -> None:
     assert len(re.findall(r"^\| (?!journey|---)", text, flags=re.MULTILINE)) == 9
     walked = sorted(path.name for path in (REPOSITORY / "tests" / "journeys").glob("test_*.py"))
     assert [name for name in walked if f"../tests/journeys/{name}" not in text] == []
+
+
+def test_marks_that_differ_are_counted_and_what_was_not_tested_is_not():
+    counted = load_generator("generate_results")._counted
+    assert counted(["✓", "✓"]) == "✓"
+    assert counted(["–", "✗", "–"]) == "✗"
+    assert counted(["–"]) == "–"
+    assert counted(["✗", "✓", "?", "✓"]) == "✓\u202f2 ✗\u202f1 ?\u202f1"
+
+
+def test_a_benchmark_that_is_only_evaluated_less_often_stands_for_the_full_one():
+    alike = load_generator("generate_results").evaluated_alike()
+    bases = ("split_digits", "rotated_digits", "split_mnist")
+    assert {base: alike[f"{base}_sparse"] for base in bases} == {base: base for base in bases}
+    assert "split_digits_half" not in alike  # fewer updates are another training

@@ -56,8 +56,8 @@ _RC: dict[str, Any] = {
     "savefig.dpi": 200,  # 1400 pixels at page width: sharp on a screen, a third of the bytes of 300
 }
 _COLOURS = 256
-"""Colours of a PNG: thin lines on white need no more, and the file has a third of the bytes. They are chosen by coverage, and moved
-to the middle of what they stand for: other ways lose the colours of small markers or tint pale bands."""
+"""Colours of a PNG: thin lines on white need no more, and the file has a third of the bytes. They are chosen by coverage, and
+moved to the middle of what they stand for: other ways lose the colours of small markers or tint pale bands."""
 _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Producer": "stability-gap", "Creator": "stability-gap"},
