@@ -48,7 +48,8 @@ def difference(suite: str, benchmark: str, metric: str, a: str, b: str, factor: 
     """Mean difference a − b over seeds with its 95 % t interval, as text: "−0.012 [−0.020, −0.004]"."""
     pairs = (_seeds(suite, benchmark, metric, a) - _seeds(suite, benchmark, metric, b)).dropna().to_numpy() * factor
     low, high = t_interval(pairs)
-    return f"{pairs.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
+    middle, low, high = (f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−") for value in (pairs.mean(), low, high))
+    return f"{middle} [{low}, {high}]"
 
 
 def row(suite: str, name: str, **keys: object) -> pd.Series:

@@ -34,7 +34,8 @@ HEAD = """# Results
 
 Written by `python docs/generate_results.py` from [paper_figures/](../paper_figures). What the metrics are:
 [protocol, section 5](protocol.md#5-metrics); how verdicts come about: [section 7](protocol.md#7-claims). Where no suite
-with all evaluations tests a claim, its mark is that of the same benchmark with "sparse evaluation": trained alike, evaluated less often.
+with all evaluations tests a claim, its mark is that of the same benchmark with "sparse evaluation": trained alike, evaluated
+less often.
 """
 
 
