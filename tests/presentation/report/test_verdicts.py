@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from stability_gap.errors import UserError
-from stability_gap.presentation.report.verdicts import readable, verdict_grid
+from stability_gap.presentation.report.verdicts import readable, tested, verdict_grid
 
 CLAIMS = pd.DataFrame(
     [
@@ -31,6 +31,14 @@ def test_grid(looks):
 def test_a_title_stands_for_the_statement(looks):
     _, rows = verdict_grid(CLAIMS.assign(title="In a few words"), looks)
     assert (rows[0].title, rows[0].statement) == ("In a few words", "NGM-SGD beats MSGD")
+
+
+def test_rows_that_no_benchmark_tested_are_named_in_place_of_shown(looks):
+    _, rows = verdict_grid(CLAIMS, looks)
+    shown, untested = tested(rows)
+    assert [row.claim for row in shown] == [1, 1]
+    assert untested == ["99. NGM-SGD is new thing"]
+    assert tested(shown) == (shown, [])
 
 
 def test_anchors_are_told_apart(looks):

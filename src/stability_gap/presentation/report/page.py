@@ -40,6 +40,7 @@ def report_page(
     labels = {name: metric.label for name, metric in metric_registry.load().items()}
     claims = files.read_csv(suite / "claims.csv")
     columns, rows = verdicts.verdict_grid(claims, looks, labels)
+    shown, untested = verdicts.tested(rows)
     agreement = files.read_csv(suite / "agreement.csv")
     kinds = config["figures"]
     figures = pictures.groups(suite, figure_registry.chosen(kinds, extensions), benchmarks, looks)
@@ -64,6 +65,8 @@ def report_page(
             diverged=facts.diverged(records, looks),
             columns=columns,
             rows=rows,
+            shown=shown,
+            untested=untested,
             counts=Counter(cell.verdict for row in rows for cell in row.cells if cell),
             marks=verdicts.MARKS,
             main=next(group for group in figures if group.kind == kinds[0]),

@@ -1,7 +1,7 @@
 """Arrange the verdicts on the paper's claims, in readable words: a grid of marks, and the evidence behind each."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,13 @@ def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] |
         title = str(group["title"].iloc[0]) or statement
         rows.append(Row(number, title, statement, told, [found.get(name) for name in benchmarks]))
     return [looks.benchmark(name) for name in benchmarks], rows
+
+
+def tested(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Keep the rows that were tested on some benchmark, and name the claims that have none: "7. Curvature follows the gain"."""
+    kept = [row for row in rows if any(cell and cell.verdict != "not tested here" for cell in row.cells)]
+    titles = {row.claim: row.title for row in rows}
+    return kept, [f"{claim}. {titles[claim]}" for claim in titles if claim not in {row.claim for row in kept}]
 
 
 def readable(text: str, looks: Looks, labels: Mapping[str, str] | None = None) -> str:
