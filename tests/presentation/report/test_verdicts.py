@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from stability_gap.errors import UserError
-from stability_gap.presentation.report.verdicts import readable, tested, verdict_grid
+from stability_gap.presentation.report.verdicts import readable, verdict_grid, without_untested
 
 CLAIMS = pd.DataFrame(
     [
@@ -35,10 +35,10 @@ def test_a_title_stands_for_the_statement(looks):
 
 def test_rows_that_no_benchmark_tested_are_named_in_place_of_shown(looks):
     _, rows = verdict_grid(CLAIMS, looks)
-    shown, untested = tested(rows)
+    shown, untested = without_untested(rows)
     assert [row.claim for row in shown] == [1, 1]
     assert untested == ["99. NGM-SGD is new thing"]
-    assert tested(shown) == (shown, [])
+    assert without_untested(shown) == (shown, [])
 
 
 def test_anchors_are_told_apart(looks):

@@ -40,7 +40,7 @@ def report_page(
     labels = {name: metric.label for name, metric in metric_registry.load().items()}
     claims = files.read_csv(suite / "claims.csv")
     columns, rows = verdicts.verdict_grid(claims, looks, labels)
-    shown, untested = verdicts.tested(rows)
+    shown, untested = verdicts.without_untested(rows)
     agreement = files.read_csv(suite / "agreement.csv")
     kinds = config["figures"]
     figures = pictures.groups(suite, figure_registry.chosen(kinds, extensions), benchmarks, looks)

@@ -64,7 +64,7 @@ def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] |
     return [looks.benchmark(name) for name in benchmarks], rows
 
 
-def tested(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+def without_untested(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     """Keep the rows that were tested on some benchmark, and name the claims that have none: "7. Curvature follows the gain"."""
     kept = [row for row in rows if any(cell and cell.verdict != "not tested here" for cell in row.cells)]
     titles = {row.claim: row.title for row in rows}
