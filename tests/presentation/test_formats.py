@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -99,6 +100,17 @@ def test_a_table_too_large_for_a_page_is_noticed(tmp_path):
     """So that the tests above can fail."""
     wide = to_latex(wide_and_long(8, 8)).replace("\\scriptsize", "\\large").replace("\\tiny", "\\large")
     assert "Overfull" in typeset(wide, tmp_path)
+
+
+def test_a_long_name_of_a_group_goes_on_in_its_next_row(table):
+    rows = [[Cell("Digits, sparse"), Cell("1")], [Cell(""), Cell("2")], [Cell(""), Cell("3")]]
+    tex = to_latex(replace(table, groups=[rows, [[Cell("Alone, here"), Cell("4")]]]))
+    assert re.findall(r"^(.*?) & (\d)", tex, flags=re.MULTILINE) == [
+        ("Digits,", "1"),
+        ("sparse", "2"),
+        ("", "3"),
+        ("Alone, here", "4"),
+    ]
 
 
 def test_type_shrinks_with_the_width():

@@ -186,6 +186,27 @@ def test_table2_in_full():
     assert list(table.numbers.columns) == ["benchmark", "metric", "switch", "optimizer", "n", "mean", "sd", "diverged"]
 
 
+def test_table2_of_many_optimizers_has_a_row_for_each():
+    names = [f"net{number}" for number in range(9)]
+    rows = [
+        (benchmark, name, "sg_first", switch, 10, 0.1 * number + 0.01 * switch, 0.01, 0)
+        for benchmark, switches in (("split_digits", (2, 3)), ("rotated_digits", (2,)))
+        for number, name in enumerate(names)
+        for switch in switches
+    ]
+    columns = ["benchmark", "optimizer", "metric", "context", "n", "mean", "sd", "diverged"]
+    table = table2(pd.DataFrame(rows, columns=columns), ("sg_first",))
+    assert table.header == ["Benchmark", "Metric", "Optimizer", "k = 2", "k = 3"]
+    assert [len(group) for group in table.groups] == [9, 9]
+    first, second = (
+        next(group for group in table.groups if group[0][0].text == name) for name in ("Split digits", "rotated_digits")
+    )
+    assert [cell.text for cell in first[0]] == ["Split digits", "SG first ↓", "net0", "0.020 ± 0.010", "0.030 ± 0.010"]
+    assert [cell.bold for cell in first[0][3:]] == [True, True]
+    assert [cell.text for cell in first[8][:3]] == ["", "", "net8"]
+    assert [cell.text for cell in second[1]][2:] == ["net1", "0.120 ± 0.010", "–"]
+
+
 def test_a_metric_of_contexts_without_a_direction_has_no_bold():
     columns = ["benchmark", "optimizer", "metric", "context", "n", "mean", "sd", "diverged"]
     rows = [("b", name, "mean_gain", k, 10, 1.0 + k, 0.1, 0) for name in ("a", "ngm_sgd") for k in (1, 2)]

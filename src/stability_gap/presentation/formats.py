@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,10 @@ def to_latex(table: Table) -> str:
     r"""Write the table as a LaTeX ``table*`` with booktabs rules, caption, label ``tab:{name}`` and notes, by pandas' Styler.
 
     It fits a page of two columns: the type is as small as its width needs, and what is longer than a page is cut into several
-    ``table*`` with the notes below the last. Needs ``\usepackage{booktabs}``.
+    ``table*`` with the notes below the last. The name of a group goes on in its next row from a comma on. Needs
+    ``\usepackage{booktabs}``.
     """
+    table = replace(table, groups=[_over_two_rows(group) for group in table.groups])
     size = _size(table)
     parts = _pages(table.groups, size)
     lines = ["% needs \\usepackage{booktabs}"]
@@ -207,6 +209,15 @@ def _tabular(table: Table, groups: list[list[list[Cell]]]) -> str:
         lines.insert(start, r"\midrule")
         start += 1
     return "\n".join(lines)
+
+
+def _over_two_rows(group: list[list[Cell]]) -> list[list[Cell]]:
+    """Let a name with a comma that stands in the first row, above an empty cell, go on in the second."""
+    head, comma, rest = group[0][0].text.partition(", ")
+    if not comma or len(group) < 2 or group[1][0].text:
+        return group
+    first, second, *others = group
+    return [[replace(first[0], text=f"{head},"), *first[1:]], [replace(second[0], text=rest), *second[1:]], *others]
 
 
 def _escape(text: str) -> str:

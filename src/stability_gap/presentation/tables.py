@@ -1,7 +1,7 @@
 """Tables of metrics as the configuration lists them: of the whole stream (Table 1) or of each switch or context (Table 2)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ _MARKS = {"worse": "†", "better": "‡", "": ""}
 _DIGITS = {"accuracy": 1, "updates": 1}
 _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 _PLACES = {"switch": "k", "context": "context"}
+_MOST_COLUMNS = 8
 
 
 def metric_table(
@@ -77,32 +78,42 @@ def stream_table(
 def switch_table(name: str, title: str, metrics: Mapping[str, Metric], summary: pd.DataFrame, looks: Looks) -> Table:
     """Show each metric at every switch or context: rows benchmark, metric and k, one column per optimizer, mean ± sd.
 
-    The best mean of a row, as printed, is bold. Arguments as in `metric_table`, already chosen.
+    Of more than `_MOST_COLUMNS` optimizers each has a row, and every k a column. The best mean at each k, as printed, is bold.
+    Arguments as in `metric_table`, already chosen.
     """
     place = next(iter(metrics.values())).per
     numbers = summary.assign(**{place: summary["context"].astype(int)})
     numbers = _sorted(numbers, ["benchmark", "metric", place, "optimizer"], metrics, looks)
     numbers = numbers[["benchmark", "metric", place, "optimizer", "n", "mean", "sd", "diverged"]]
-    optimizers = looks.optimizer_order(numbers["optimizer"])
+    optimizers, places = looks.optimizer_order(numbers["optimizer"]), sorted(set(numbers[place]))
+    labels, turned = [looks.optimizer(each) for each in optimizers], len(optimizers) > _MOST_COLUMNS
     groups = []
     for (benchmark, key), block in numbers.groupby(["benchmark", "metric"], sort=False):
-        metric, group = metrics[str(key)], list[list[Cell]]()
-        scale, digits = _scale(metric)
-        for at, cells in block.groupby(place):
-            cells = cells.set_index("optimizer")
-            best = best_means(cells["mean"] * scale, digits, metric.better)
-            shown = [
-                Cell(spread(cells["mean"][each] * scale, cells["sd"][each] * scale, digits), bool(best[each]))
-                if each in cells.index
-                else Cell("–")
-                for each in optimizers
-            ]
-            start = ["" if group else looks.benchmark(str(benchmark)), "" if group else _heading(metric), str(at)]
-            group.append([*(Cell(text) for text in start), *shown])
-        groups.append(group)
-    header = ["Benchmark", "Metric", _PLACES[place], *(looks.optimizer(each) for each in optimizers)]
-    notes = [f"{_units(metrics)}Bold: best mean of the row.", _seeds_note(numbers, looks)]
-    return Table(name, _sentence(title), header, groups, notes, numbers, names=3)
+        metric, there = metrics[str(key)], set(block[place])
+        cells = {at: _place_cells(block[block[place] == at], metric, optimizers) for at in places}
+        if turned:
+            rows = [(label, [cells[at][column] for at in places]) for column, label in enumerate(labels)]
+        else:
+            rows = [(str(at), cells[at]) for at in places if at in there]
+        first = [looks.benchmark(str(benchmark)), _heading(metric)]
+        groups.append([[*map(Cell, [*(["", ""] if row else first), what]), *shown] for row, (what, shown) in enumerate(rows)])
+    what, columns = ("Optimizer", [f"{_PLACES[place]} = {at}" for at in places]) if turned else (_PLACES[place], labels)
+    of = f"benchmark and metric at each {_PLACES[place]}" if turned else "row"
+    notes = [f"{_units(metrics)}Bold: best mean of the {of}.", _seeds_note(numbers, looks)]
+    return Table(name, _sentence(title), ["Benchmark", "Metric", what, *columns], groups, notes, numbers, names=3)
+
+
+def _place_cells(rows: pd.DataFrame, metric: Metric, optimizers: Sequence[str]) -> list[Cell]:
+    """One metric at one switch or context: a cell per optimizer, "–" where there is no number."""
+    scale, digits = _scale(metric)
+    found = rows.set_index("optimizer")
+    best = best_means(found["mean"] * scale, digits, metric.better)
+    return [
+        Cell(spread(found["mean"][each] * scale, found["sd"][each] * scale, digits), bool(best[each]))
+        if each in found.index
+        else Cell("–")
+        for each in optimizers
+    ]
 
 
 def require_columns(table: pd.DataFrame, columns: list[str], name: str) -> None:

@@ -64,11 +64,10 @@ def verdict_grid(claims: pd.DataFrame, looks: Looks, labels: Mapping[str, str] |
     return [looks.benchmark(name) for name in benchmarks], rows
 
 
-def without_untested(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Keep the rows that were tested on some benchmark, and name the claims that have none: "7. Curvature follows the gain"."""
+def without_untested(rows: Sequence[Row]) -> tuple[list[Row], list[int]]:
+    """Keep the rows that were tested on some benchmark, and list the claims that have none."""
     kept = [row for row in rows if any(cell and cell.verdict != "not tested here" for cell in row.cells)]
-    titles = {row.claim: row.title for row in rows}
-    return kept, [f"{claim}. {titles[claim]}" for claim in titles if claim not in {row.claim for row in kept}]
+    return kept, sorted({row.claim for row in rows} - {row.claim for row in kept})
 
 
 def readable(text: str, looks: Looks, labels: Mapping[str, str] | None = None) -> str:
