@@ -51,6 +51,14 @@ def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: P
     assert manifest["config"] == {"suite": "digits"}
 
 
+def test_figures_of_kinds_that_the_suite_no_longer_draws_are_left_out(tmp_path: Path, run: Path) -> None:
+    suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
+    for name in ("curves_split.svg", "tradeoff.svg"):
+        files.write_text(suite / "figures" / name, "<svg/>\n")
+    publication.publish(suite, [run], {"suite": "digits", "figures": ["curves"]}, output)
+    assert sorted(path.name for path in (output / "figures").iterdir()) == ["curves.svg", "curves_split.svg"]
+
+
 TOOK = {"wall_seconds": 30.0, "threads": 1, "peak_memory_mib": 700.0, "processor": "x86_64"}
 
 

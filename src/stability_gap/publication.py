@@ -3,7 +3,7 @@
 import logging
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         raise UserError(f"{output} holds {foreign[0]}, so it is no published suite; name another folder.")
     whole = [files.read_json(run / "run.json") for run in runs]
     facts = [_of_seeds(each, config.get("seeds")) for each in whole]
-    names = published_files(suite)
+    names = published_files(suite, config.get("figures"))
     diverged = {
         f"{fact['benchmark']} {fact['optimizer']} {seed}": status["diverged_at"]
         for fact in facts
@@ -142,13 +142,22 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
     return table
 
 
-def published_files(suite: Path) -> list[str]:
-    """List the files to publish, relative to `suite`, sorted. Errors: UserError where there are none of a kind."""
-    found = [str(path.relative_to(suite)) for folder in FOLDERS for path in suite.glob(f"{folder}/*") if path.is_file()]
+def published_files(suite: Path, kinds: Sequence[str] | None = None) -> list[str]:
+    """List the files to publish, relative to `suite`, sorted. Errors: UserError where there are none of a kind.
+
+    kinds: of figures; those that an earlier configuration left behind are left out. None: all that are there.
+    """
+    found = [path for folder in FOLDERS for path in suite.glob(f"{folder}/*") if path.is_file()]
+    names = [str(path.relative_to(suite)) for path in found if path.parent.name != "figures" or _is_of(path.stem, kinds)]
     missing = [name for name in FILES if not (suite / name).is_file()]
-    if missing or not found:
+    if missing or not names:
         raise UserError(f"{suite} lacks {', '.join(missing) or 'tables and figures'}; run snakemake for this suite first.")
-    return sorted([*found, *FILES, *(name for name in EXTRA_FILES if (suite / name).is_file())])
+    return sorted([*names, *FILES, *(name for name in EXTRA_FILES if (suite / name).is_file())])
+
+
+def _is_of(stem: str, kinds: Sequence[str] | None) -> bool:
+    """Whether a figure is of one of these kinds: {kind} or {kind}_{benchmark}."""
+    return kinds is None or any(stem == kind or stem.startswith(f"{kind}_") for kind in kinds)
 
 
 def _megabytes(folder: Path) -> float:
