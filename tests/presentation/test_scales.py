@@ -32,6 +32,25 @@ def test_ticks_of_accuracy_lie_inside_apart_and_are_percent(which, limits):
     assert (axes.xaxis if which == "x" else axes.yaxis).get_major_formatter()(0.95, 0) == "95"
 
 
+def test_the_lowest_and_the_highest_accuracy_have_room_for_a_marker():
+    low, high = scales.accuracy_limits(pd.Series([0.1, 0.5, 0.98]))
+    assert 0 < low < 0.09
+    assert 0.982 < high < 1
+    alone = scales.accuracy_limits(pd.Series([0.9, 0.9]))
+    assert alone[0] < 0.9 < alone[1]
+
+
+def test_ticks_of_gaps_do_not_touch():
+    figure, axes = panel()
+    axes.plot([-0.3, 1.0], [0, 0])
+    scales.set_gap_axis(axes, "x")
+    style.freeze(figure)
+    scales.choose_ticks(axes, "x")
+    pixels = axes.transData.transform([(tick, 0) for tick in axes.get_xticks()])[:, 0]
+    assert len(pixels) >= 3
+    assert (pixels[1:] - pixels[:-1]).min() > axes.get_window_extent().width / 6
+
+
 def test_a_large_gap_leaves_room_for_small_ones():
     _, axes = panel()
     axes.plot([-0.03, 0.01, 0.04, 0.6], [0, 0, 0, 0])

@@ -59,8 +59,7 @@ def draw_dots(axes: Axes, seeds: pd.DataFrame, metric: str, rows: str, order: Se
     axes.set(xlabel="", ylabel="")
     if metric == "avg_acc":
         scales.set_accuracy_axis(axes, "x")
-        axes.set_xlim(*scales.inside(values[metric].agg(["min", "max"])))  # an interval may reach beyond 1
-        axes.margins(x=0.05)
+        axes.set_xlim(*scales.accuracy_limits(values[metric]))  # an interval may reach beyond 1
     else:
         scales.set_gap_axis(axes, "x")
     axes.tick_params(axis="y", length=0)

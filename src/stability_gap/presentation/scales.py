@@ -5,6 +5,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
+from scipy.special import expit, logit
 
 _EDGE = 0.0005
 """A logit axis has no 0 and no 1: accuracies and ends of intervals this close to one of them, or beyond, are drawn here."""
@@ -32,20 +33,28 @@ def set_accuracy_axis(axes: Axes, which: Literal["x", "y"]) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def accuracy_limits(accuracy: pd.Series) -> tuple[float, float]:
+    """Limits of an axis of accuracies with room for a marker at the lowest and the highest."""
+    ends = logit(inside(accuracy).agg(["min", "max"]).to_numpy())
+    room = max(0.06 * (ends[1] - ends[0]), 0.1)
+    low, high = expit([ends[0] - room, ends[1] + room])
+    return float(low), float(high)
+
+
 def choose_ticks(axes: Axes, which: Literal["x", "y"]) -> None:
-    """Put about four to seven round accuracies on the axis, none of which touch."""
+    """Put about four to seven round numbers on an axis of accuracies or gaps, none of which touch; its limits are final."""
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    window = axes.get_window_extent()
+    axis, window = (axes.xaxis if which == "x" else axes.yaxis), axes.get_window_extent()
     apart = window.width / 6 if which == "x" else window.height / 9
     kept: list[float] = []
-    for candidates in _ACCURACIES:
+    for candidates in _ACCURACIES if axis.get_scale() == "logit" else (_GAPS,):
         kept = []
         for tick in reversed([tick for tick in candidates if low <= tick <= high]):
             if not kept or abs(_pixel(axes, which, tick) - _pixel(axes, which, kept[-1])) > apart:
                 kept.append(tick)
         if len(kept) >= 4:
             break
-    (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(FixedLocator(sorted(kept)))
+    axis.set_major_locator(FixedLocator(sorted(kept)))
 
 
 def set_gap_axis(axes: Axes, which: Literal["x", "y"]) -> None:

@@ -37,6 +37,6 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
             line[0].set_ylabel(looks.benchmark(benchmark), fontsize=8)
         figure.suptitle(panels.seeds_text(seeds.groupby(["benchmark", "optimizer"])["seed"].nunique()), fontsize=8)
         style.freeze(figure)
-        for axes in grid[:, 0]:
+        for axes in grid.flat:
             scales.choose_ticks(axes, "x")
     return figure

@@ -33,6 +33,6 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
         figure.suptitle(panels.seeds_text(seeds.groupby(["benchmark", "optimizer"])["seed"].nunique()), fontsize=8)
         panels.legend_below(figure, panels.handles(shown, markers_only=True))
         style.freeze(figure)
-        for axes in grid[:, 0]:
+        for axes in grid.flat:
             scales.choose_ticks(axes, "x")
     return figure
