@@ -62,6 +62,12 @@ def row(suite: str, name: str, **keys: object) -> pd.Series:
     return found.iloc[0]
 
 
+def highest(benchmark: str, optimizer: str) -> float:
+    """The highest mean final accuracy of an optimizer over the rates of the frontier."""
+    rows = table("frontier", "frontier.csv")
+    return float(rows.loc[(rows["benchmark"] == benchmark) & (rows["optimizer"] == optimizer), "avg_acc_mean"].max())
+
+
 def fails_from(benchmark: str, optimizer: str) -> str:
     """The smallest rate of the frontier at which every seed of an optimizer diverges, as text."""
     rows = table("frontier", "frontier.csv")
@@ -104,6 +110,7 @@ def page(_old: str = "") -> str:
         "holds": holds,
         "curvature": curvature,
         "fails_from": fails_from,
+        "highest": highest,
     }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**functions)
 
