@@ -18,7 +18,7 @@ from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import Learner, learner_of_seed
 from stability_gap.experiment.machine import make_deterministic, resolve_device
 from stability_gap.experiment.sampling import draw_run
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.tasks.datasets import load
 from stability_gap.tasks.streams import build
 

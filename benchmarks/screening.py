@@ -16,7 +16,7 @@ from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.evaluator import ContinualEvaluator
 from stability_gap.experiment.machine import make_deterministic
 from stability_gap.experiment.screening import close_calls, is_rounded_too_much
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.tasks.stream_file import read
 
 

@@ -25,7 +25,7 @@ from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import learner_of_seed
 from stability_gap.experiment.machine import make_deterministic
 from stability_gap.experiment.minibatches import union
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.tasks.stream_file import read
 
 

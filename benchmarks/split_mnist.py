@@ -17,7 +17,7 @@ import torch
 from stability_gap import config
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.machine import flush_denormals, make_deterministic
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.tasks.stream_file import read
 
 

@@ -8,7 +8,7 @@ import torch
 from stability_gap import config
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.recording import Record
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import AugmentationSettings, CellSettings, EvaluationSettings
 from stability_gap.learners.settings import SlimResNet18Settings
 from stability_gap.tasks.streams import Stream

@@ -4,14 +4,14 @@ The capture itself needs a GPU. What a graph asks of those who use it can be hel
 result is overwritten by the next call, and nothing of the function runs in Python after the capture but what replays.
 """
 
-import dataclasses
-from typing import ClassVar
+import contextlib
 
 import pytest
 import torch
 from cells import SEED, assert_same_run, augmented, cnn_cell, coloured_images, rates_of, small_cell
+from graphs import StandIn
 
-from stability_gap.experiment import evaluation, loop
+from stability_gap.experiment import cuda_graph, evaluation, loop
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import learner_of_block
 from stability_gap.experiment.sampling import draw_run, side_by_side
@@ -20,42 +20,6 @@ from stability_gap.experiment.timeline import timeline
 from stability_gap.learners.settings import AverageSettings
 
 SEEDS = [42, 7, 43]
-
-
-def tensors_of(result: object) -> list[torch.Tensor]:
-    """The tensors of a result, in order."""
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if dataclasses.is_dataclass(result):
-        return [tensor for field in dataclasses.fields(result) for tensor in tensors_of(getattr(result, field.name))]
-    return [tensor for part in result for tensor in tensors_of(part)] if isinstance(result, tuple | list) else []
-
-
-class StandIn:
-    """Replays a function on kept arguments into kept results."""
-
-    made: ClassVar[list["StandIn"]] = []
-
-    def __init__(self, function) -> None:
-        self.function, self.calls = function, 0
-        self.made.append(self)
-
-    def __call__(self, *arguments: torch.Tensor | None):
-        self.calls += 1
-        if self.calls <= 3:
-            return self.function(*arguments)
-        if self.calls == 4:
-            self.arguments = [None if argument is None else argument.clone() for argument in arguments]
-            self.result = self.function(*self.arguments)
-            return self.result
-        for kept, argument in zip(self.arguments, arguments, strict=True):
-            assert (kept is None) == (argument is None)
-            if kept is not None:
-                assert kept.shape == argument.shape
-                kept.copy_(argument)
-        for kept, new in zip(tensors_of(self.result), tensors_of(self.function(*self.arguments)), strict=True):
-            kept.copy_(new)
-        return self.result
 
 
 @pytest.fixture
@@ -108,3 +72,30 @@ def test_without_capture_nothing_is_captured(digits, stand_in):
     draws = side_by_side([draw_run(settings, stream, SEED)])
     loop.train(learner, stream, draws, rates_of(settings, stream), timeline(settings, 5))
     assert stand_in == []
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("operation not permitted when stream is capturing"), cuda_graph.CaptureFailed),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB."), torch.OutOfMemoryError),
+    ],
+)
+def test_what_goes_wrong_in_a_capture_is_told_apart_from_lack_of_memory(monkeypatch, error, expected):
+    """Up to the capture the function runs as it is."""
+
+    def fails(self):
+        raise error
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+    monkeypatch.setattr(cuda_graph._CudaGraph, "_capture", fails)
+    doubled = cuda_graph.captured(lambda x: 2 * x)
+    assert [doubled(torch.tensor(x)).item() for x in (1, 2, 3)] == [2, 4, 6]
+    with pytest.raises(expected, match=str(error)):
+        doubled(torch.tensor(4))

@@ -12,7 +12,7 @@ from stability_gap.experiment.learner import Learner, learner_of_block, learner_
 from stability_gap.experiment.randomness import generator, torch_generator
 from stability_gap.experiment.recording import Record
 from stability_gap.experiment.sampling import draw_run
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.learners.build import build_model
 from stability_gap.learners.settings import OptimizerSettings

@@ -25,7 +25,7 @@ from stability_gap.experiment.minibatches import union
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.randomness import generator, torch_generator
 from stability_gap.experiment.recording import Record
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.learners.build import build_model
 from stability_gap.tasks.streams import Stream

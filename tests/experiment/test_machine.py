@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stability_gap.errors import UserError
+from stability_gap.experiment import machine
 from stability_gap.experiment.machine import (
     is_out_of_memory,
     make_deterministic,
@@ -17,11 +18,15 @@ from stability_gap.experiment.machine import (
 
 @pytest.mark.parametrize(
     ("device", "has_cuda", "expected"),
-    [("cpu", True, "cpu"), ("cpu", False, "cpu"), ("auto", False, "cpu"), ("auto", True, "cuda"), ("cuda", True, "cuda")],
+    [("cpu", True, "cpu"), ("cpu", False, "cpu"), ("auto", False, "cpu"), ("auto", True, "cuda:1"), ("cuda", True, "cuda:1")],
 )
-def test_auto_is_cuda_where_there_is_one(monkeypatch, device, has_cuda, expected):
+def test_auto_is_a_free_gpu_where_there_is_one(monkeypatch, device, has_cuda, expected):
+    chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_cuda)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(machine, "claim_gpu", lambda: 1)
     assert resolve_device(device) == torch.device(expected)
+    assert chosen == ([1] if expected == "cuda:1" else [])
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", False)])

@@ -4,7 +4,7 @@ import torch
 from cells import SEED, assert_same_run, small_cell
 
 from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.seed_blocks import SeedTrainer
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.snapshots import snapshots_into, switch_iterations
 
 

@@ -6,13 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stability_gap.experiment.machine import is_out_of_memory
+
 WARM_UP = 3  # calls that run as they are before a graph is captured: libraries choose kernels, optimizers make their state
+
+
+class CaptureFailed(RuntimeError):
+    """A function that runs as it is could not be captured as a graph."""
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make `function` run as it is WARM_UP times, then capture it and replay the capture on copies of the arguments.
 
-    Arguments, tensors or None, and results keep their shapes; a result is overwritten by the next call.
+    Arguments, tensors or None, and results keep their shapes; a result is overwritten by the next call. Errors: CaptureFailed,
+    from the call that captures, unless it is memory that ran out.
     """
     return _CudaGraph(function)
 
@@ -33,11 +40,20 @@ class _CudaGraph:
         if self.calls == WARM_UP:
             self.calls += 1
             self.arguments = [None if argument is None else argument.clone() for argument in arguments]
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=self.stream):
-                self.result = self.function(*self.arguments)
+            try:
+                self.graph, self.result = self._capture()
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    raise
+                raise CaptureFailed(str(error)) from error
         for kept, argument in zip(self.arguments, arguments, strict=True):
             if kept is not None and argument is not None:
                 kept.copy_(argument)
         self.graph.replay()
         return self.result
+
+    def _capture(self) -> tuple[torch.cuda.CUDAGraph, Any]:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            result = self.function(*self.arguments)
+        return graph, result

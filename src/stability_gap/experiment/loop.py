@@ -34,6 +34,7 @@ def train(
     watchers: Sequence[Watcher] = (),
     progress: Callable[[int], None] | None = None,
     capture: bool = False,
+    until: int | None = None,
 ) -> list[Record]:
     """Train through the whole stream and return what each seed of the learner leaves behind.
 
@@ -43,7 +44,9 @@ def train(
 
     Args:
         rates: (T, 2), see `learners.rates`. progress: called with the number of finished iterations. capture: replay update and
-        evaluation as CUDA graphs.
+        evaluation as CUDA graphs. until: stop after so many updates; what was not reached is blank, as after a divergence.
+
+    Errors: CaptureFailed.
     """
     recorder = Recorder(learner, timeline.updates)
     evaluation = Evaluation(learner, stream, timeline, draws.test_images, capture)
@@ -58,7 +61,7 @@ def train(
 
     if capture:
         advance = captured(advance)
-    for update, rates_now in enumerate(rates.unbind()):
+    for update, rates_now in enumerate(rates[:until].unbind()):
         if update in switches:
             learner.switch()
         if learner.proximal is not None and learner.proximal.is_due(update):

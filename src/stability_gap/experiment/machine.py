@@ -9,14 +9,18 @@ from collections.abc import Iterator
 import torch
 
 from stability_gap.errors import UserError
+from stability_gap.experiment.gpus import claim_gpu
 
 
 def resolve_device(device: str) -> torch.device:
-    """'auto' is CUDA where there is one. Errors: UserError where CUDA is asked for and absent."""
+    """'auto' is CUDA where there is one, on a GPU that no other job has. Errors: UserError where CUDA is asked for and absent."""
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise UserError("device: 'cuda' is not available on this machine; write device: auto or cpu in config.yaml.")
-    return torch.device("cuda" if available and device != "cpu" else "cpu")
+    if not available or device == "cpu":
+        return torch.device("cpu")
+    torch.cuda.set_device(index := claim_gpu())
+    return torch.device("cuda", index)
 
 
 def make_deterministic(threads: int, precision: str) -> None:

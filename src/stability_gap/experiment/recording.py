@@ -62,6 +62,19 @@ class Recorder:
         return torch._foreach_norm(list(tensors))
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a seed was trained.
+
+    together: seeds that were trained at once. captured: as CUDA graphs. fallbacks: why not as it was meant to be, in order:
+    memory (the block was halved), capture (no graph could be made), rehearsal (the block was not the plain loop).
+    """
+
+    together: int = 1
+    captured: bool = False
+    fallbacks: tuple[str, ...] = ()
+
+
 @dataclass
 class Record:
     """What the run of one seed leaves behind.
@@ -71,6 +84,7 @@ class Record:
         training: name -> (T,), one value per iteration; NaN after divergence.
         timeline: when the evaluations were.
         diverged_at: the first iteration whose training loss, weights or test loss were not finite, or None.
+        way: how the seed was trained.
     """
 
     accuracy: np.ndarray
@@ -78,6 +92,7 @@ class Record:
     training: dict[str, np.ndarray]
     timeline: Timeline
     diverged_at: int | None
+    way: Way = Way()
 
 
 def records(recorder: Recorder, evaluation: Evaluation, timeline: Timeline) -> list[Record]:

@@ -16,7 +16,7 @@ from stability_gap.errors import UserError
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.donor import read_donors
 from stability_gap.experiment.machine import flush_denormals, make_deterministic, resolve_device
-from stability_gap.experiment.seed_blocks import SeedTrainer, WatcherMaker
+from stability_gap.experiment.seed_trainer import SeedTrainer, WatcherMaker
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.experiment.snapshots import Snapshots, State, snapshots_into, switch_iterations
 from stability_gap.learners.rates import Donor

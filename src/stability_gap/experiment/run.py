@@ -17,7 +17,8 @@ from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.donor import read_donors
 from stability_gap.experiment.machine import flush_denormals, make_deterministic, name_lack_of_memory, peak_memory, resolve_device
 from stability_gap.experiment.progress import Progress
-from stability_gap.experiment.seed_blocks import SeedTrainer, WatcherMaker
+from stability_gap.experiment.seed_blocks import train_seeds
+from stability_gap.experiment.seed_trainer import SeedTrainer, WatcherMaker
 from stability_gap.experiment.settings import CellSettings
 from stability_gap.learners.rates import Donor
 from stability_gap.tasks.facts import StreamFacts, read_facts
@@ -54,7 +55,7 @@ def train_cell(
     progress = Progress(f"{settings.benchmark} {settings.optimizer}", len(seeds), updates)
     with flush_denormals(), name_lack_of_memory(settings.benchmark):
         on_device = DeviceStream(stream, settings, place)
-        records = SeedTrainer(settings, on_device, followed, progress, tuple(watching)).all(seeds)
+        records = train_seeds(SeedTrainer(settings, on_device, followed, progress, tuple(watching)), seeds)
     for seed, record in records.items():
         if record.diverged_at is not None:
             log.warning(

@@ -1,6 +1,7 @@
 """Run folders on disk: evaluations.parquet, training.parquet, run.json (docs/data-contracts.md)."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from stability_gap.experiment.recording import Record
 
 
 def write(records: Mapping[int, Record], facts: Mapping[str, Any], folder: Path) -> None:
-    """Write the three files of a run folder; run.json, last, holds `facts` and how each seed ended.
+    """Write the three files of a run folder; run.json, last, holds `facts` and how each seed was trained and ended.
 
     Args:
         records: seed -> its record. facts: what else run.json tells.
@@ -20,7 +21,11 @@ def write(records: Mapping[int, Record], facts: Mapping[str, Any], folder: Path)
     files.write_parquet(folder / "evaluations.parquet", evaluation_table(records))
     files.write_parquet(folder / "training.parquet", training_table(records))
     seeds = {
-        str(seed): {"status": "completed" if each.diverged_at is None else "diverged", "diverged_at": each.diverged_at}
+        str(seed): {
+            "status": "completed" if each.diverged_at is None else "diverged",
+            "diverged_at": each.diverged_at,
+            **asdict(each.way),
+        }
         for seed, each in records.items()
     }
     files.write_json(folder / "run.json", {**facts, "seeds": seeds})

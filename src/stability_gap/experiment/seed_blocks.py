@@ -1,110 +1,100 @@
-"""Train the seeds of a job: one after the other, or on a GPU together, as many as its memory holds."""
+"""Train the seeds of a job: one after the other, or on a GPU in blocks, which are checked before they count.
+
+Nothing is taken for granted of a GPU: a block is first held against the plain loop, a capture that fails is done without, a block
+that does not fit is halved. Each fallback is a line in the log and stands in run.json.
+"""
 
 import gc
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.learner import Learner, learner_of_block, learner_of_seed
-from stability_gap.experiment.loop import Watcher, train
+from stability_gap.experiment.cuda_graph import CaptureFailed
 from stability_gap.experiment.machine import is_out_of_memory
-from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.recording import Record
-from stability_gap.experiment.sampling import draw_run, side_by_side
-from stability_gap.experiment.settings import CellSettings
-from stability_gap.experiment.timeline import Timeline, timeline
-from stability_gap.learners.rates import Donor, learning_rates
+from stability_gap.experiment.seed_trainer import SeedTrainer
+
+PACE = 0.001
+# The rehearsal: so many updates at learning rates that are this much smaller, so that training does not amplify how a product was
+# rounded: at full rates a CNN is 30 % elsewhere after 20 updates, without any error.
+REHEARSED, PACE = 20, 0.001
+# Largest relative difference to the plain loop in anything recorded; how large it is on a CPU: docs/performance.md.
+TOLERANCE = {"fp32": 0.005, "tf32": 0.05, "bf16": 0.1}
 
 log = logging.getLogger(__name__)
 
-WatcherMaker = Callable[[Learner, Timeline, list[int]], Watcher]
+
+def train_seeds(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
+    """Train all seeds: on a GPU together, unless something of the run is each seed's own."""
+    optimizer = trainer.settings.optimizer_settings
+    alone = optimizer.alone or trainer.settings.class_order == "by_seed"  # with a stream of its own
+    if trainer.stream.device.type != "cuda" or alone:
+        return {seed: trainer.one(seed) for seed in seeds}
+    # What is read from another run is each seed's own.
+    blocks = [seeds] if optimizer.donor is None else [[seed] for seed in seeds]
+    return {seed: record for block in blocks for seed, record in fitting(trainer, block).items()}
 
 
-@dataclass(frozen=True, eq=False)
-class SeedTrainer:
-    """Trains seeds of one cell on one stream.
+def fitting(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
+    """Train a block; where memory runs out, half of it and then the other. Errors: RuntimeError where one seed does not fit."""
+    try:
+        return checked(trainer, seeds)
+    except RuntimeError as error:
+        if len(seeds) == 1 or not is_out_of_memory(error):
+            raise
+    gc.collect()  # only here, when the error is gone that held on to tensors
+    torch.cuda.empty_cache()
+    half = len(seeds) - len(seeds) // 2
+    log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), half)
+    return _fallen_back("memory", fitting(trainer, seeds[:half]) | fitting(trainer, seeds[half:]))
 
-    donors: seed -> learning rate and gain of the run that it reads, (T,) each, where the settings say so. progress: hears of
-    every update. watchers: make one for each learner, of (learner, timeline, its seeds).
+
+def checked(trainer: SeedTrainer, seeds: list[int], capture: bool = True) -> dict[int, Record]:
+    """Train a block as CUDA graphs, or without where they cannot be made; seed by seed where the block is not the plain loop."""
+    try:
+        difference = rehearse(trainer, seeds, capture)
+        if difference <= TOLERANCE[trainer.settings.precision]:
+            return trainer.block(seeds, capture)
+    except CaptureFailed as error:
+        log.warning("no CUDA graph could be made, going on without: %s", str(error).partition("\n")[0])
+        return _fallen_back("capture", checked(trainer, seeds, capture=False))
+    log.warning(
+        "%d seeds at once differ from one by one by %.2g within %d updates; going on one by one",
+        *(len(seeds), difference, REHEARSED),
+    )
+    return _fallen_back("rehearsal", {seed: trainer.one(seed) for seed in seeds})
+
+
+def rehearse(trainer: SeedTrainer, seeds: list[int], capture: bool) -> float:
+    """How far a block is from the plain loop after a few updates at a slow pace, at most and relative. Errors: CaptureFailed."""
+    quiet = replace(trainer, progress=None, watchers=(), pace=PACE)
+    together = quiet.block(seeds, capture, until=REHEARSED)
+    return max(relative_difference(together[seed], quiet.one(seed, until=REHEARSED)) for seed in seeds)
+
+
+def relative_difference(one: Record, other: Record) -> float:
+    """The largest relative difference of any training loss, norm, gain, entropy or test loss; infinite where only one is finite.
+
+    Accuracies are left out: they change by whole images.
     """
+    pairs = [(column, other.training[name]) for name, column in one.training.items() if name != "accuracy"]
+    return max(_difference(a, b) for a, b in [*pairs, (one.loss, other.loss)])
 
-    settings: CellSettings
-    stream: DeviceStream
-    donors: Mapping[int, Donor] = field(default_factory=dict)
-    progress: Progress | None = None
-    watchers: tuple[WatcherMaker, ...] = ()
 
-    @property
-    def timeline(self) -> Timeline:
-        """When what happens, the same for every seed."""
-        return timeline(self.settings, len(self.stream.train_sizes))
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    recorded = np.isfinite(one) | np.isfinite(other)
+    a, b = one[recorded].astype(float), other[recorded].astype(float)
+    if not np.isfinite([*a, *b]).all():
+        return np.inf
+    size = np.maximum(np.abs(a), np.abs(b))
+    return float(np.max(np.abs(a - b)[size > 0] / size[size > 0], initial=0.0))
 
-    def rates(self, seed: int) -> Tensor:
-        """Learning rates of every update of a seed: float64 (T, 2), see `learners.rates`."""
-        learning_rate, time = self.settings.optimizer_settings.learning_rate, self.timeline
-        rates = learning_rates(learning_rate, time.updates, self.donors.get(seed), time.switches)
-        return torch.from_numpy(rates).to(self.stream.device)
 
-    def settings_of(self, seed: int) -> CellSettings:
-        """The settings of a seed: a gain that is the mean of another run becomes a number."""
-        optimizer = self.settings.optimizer_settings
-        if optimizer.gain is None or optimizer.gain.mean_of is None:
-            return self.settings
-        _, gain = self.donors[seed]
-        constant = optimizer.model_copy(update={"gain": optimizer.gain.constant_at(float(gain.mean()))})
-        return self.settings.model_copy(update={"optimizer_settings": constant})
-
-    def one(self, seed: int) -> Record:
-        """Train one seed: the plain loop, and the reference for blocks."""
-        rates, stream = self.rates(seed), self.stream.of_seed(seed)
-        learner = learner_of_seed(self.settings_of(seed), stream, seed, rates)
-        (record,) = self._train(learner, stream, [seed], rates, capture=False)
-        return record
-
-    def block(self, seeds: list[int]) -> dict[int, Record]:
-        """Train several seeds at once, as one batched model: what `one` does with each."""
-        rates = self.rates(seeds[0])
-        learner = learner_of_block(self.settings_of(seeds[0]), self.stream, seeds, rates)
-        records = self._train(learner, self.stream, seeds, rates, capture=self.stream.device.type == "cuda")
-        return dict(zip(seeds, records, strict=True))
-
-    def halving(self, seeds: list[int]) -> dict[int, Record]:
-        """Train a block; where memory runs out, half of it and then the other half."""
-        try:
-            return self.block(seeds)
-        except RuntimeError as error:
-            if len(seeds) == 1 or not is_out_of_memory(error):
-                raise
-        gc.collect()  # only here, when the error is gone that held on to tensors
-        torch.cuda.empty_cache()
-        if self.progress is not None:
-            self.progress.undo()
-        half = len(seeds) - len(seeds) // 2
-        log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), half)
-        return self.halving(seeds[:half]) | self.halving(seeds[half:])
-
-    def all(self, seeds: list[int]) -> dict[int, Record]:
-        """Train all seeds, on a GPU in blocks as large as can be."""
-        alone = self.settings.optimizer_settings.alone or self.settings.class_order == "by_seed"  # with a stream of its own
-        if self.stream.device.type != "cuda" or alone:
-            return {seed: self.one(seed) for seed in seeds}
-        # What is read from another run is each seed's own.
-        blocks = [seeds] if self.settings.optimizer_settings.donor is None else [[seed] for seed in seeds]
-        return {seed: record for each in blocks for seed, record in self.halving(each).items()}
-
-    def _train(self, learner: Learner, stream: DeviceStream, seeds: list[int], rates: Tensor, capture: bool) -> list[Record]:
-        draws = [draw_run(self.settings, stream, seed) for seed in seeds]
-        return train(
-            learner,
-            stream,
-            side_by_side(draws) if learner.seeds else draws[0],
-            rates,
-            self.timeline,
-            watchers=[make(learner, self.timeline, seeds) for make in self.watchers],
-            progress=self.progress.begin(seeds) if self.progress is not None else None,
-            capture=capture,
-        )
+def _fallen_back(reason: str, records: dict[int, Record]) -> dict[int, Record]:
+    """The records with one more reason, in front of what happened later."""
+    return {
+        seed: replace(record, way=replace(record.way, fallbacks=(reason, *record.way.fallbacks)))
+        for seed, record in records.items()
+    }

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from stability_gap.experiment.learner import Learner, Step
-from stability_gap.experiment.seed_blocks import WatcherMaker
+from stability_gap.experiment.seed_trainer import WatcherMaker
 from stability_gap.experiment.timeline import Timeline
 
 State = dict[str, Tensor]
