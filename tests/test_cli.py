@@ -286,3 +286,11 @@ def test_agreement_with_the_published_numbers_and_with_the_authors_seeds(command
     assert (status, told) == (0, "")
     assert set(files.read_csv(output)["optimizer"]) == {"sgd"}
     assert {"accuracy_end", "accuracy_min", "sg_first", "avg_sg_first"} == set(files.read_csv(seeds)["metric"])
+    plain = files.read_csv(output)
+    files.write_json(run / "run.json", {"benchmark": "split_few", "optimizer": "sgd", "classes": 10})
+    assert command("metrics", run, "-o", metrics)[0] == 0
+    stand_in = ["--stands-for", "split_few=split_mnist"]
+    assert command("agreement", metrics, run, *references, *stand_in, "-o", output, "--per-seed", seeds)[0] == 0
+    assert files.read_csv(output).drop(columns="benchmark").equals(plain.drop(columns="benchmark"))
+    status, _, told = command("agreement", metrics, run, *references, "--stands-for", "x", "-o", output, "--per-seed", seeds)
+    assert (status, "is not of the form split_cifar10_cpu=split_cifar10" in told) == (2, True)

@@ -467,7 +467,7 @@ def test_the_suite_of_the_paper_has_its_benchmarks_optimizers_and_seeds(shipped)
     assert open_data.benchmarks == [*mnist, *cnn]
     for suite in (paper, open_data):
         assert suite.optimizers == ["sgd", "msgd", "adam", "ngm_sgd"]
-        assert suite.seeds == [42, 43, 44, 45, 46]
+        assert suite.seeds == list(range(42, 52))
 
 
 @pytest.mark.parametrize(

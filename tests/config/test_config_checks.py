@@ -57,6 +57,18 @@ def test_the_configuration_is_fine_as_it_stands():
     assert resolved(suites={"quick": {"reference": "adam"}}).chosen_suite.reference == "adam"
 
 
+def test_a_benchmark_stands_for_one_that_is_trained_alike():
+    other = {"stands_for": "split", "evaluation": {"every": 5}, "label": "few", "seeds_per_job": 1}
+    assert resolved(benchmarks={"other": other}).benchmarks["other"].stands_for == "split"
+    assert told(benchmarks={"other": other | {"batch_size": 9, "gain_eta": 0.1}}).splitlines() == [
+        "c: benchmarks.other.stands_for: split has another batch_size; let it be like split.",
+        "c: benchmarks.other.stands_for: split has another gain_eta; let it be like split.",
+    ]
+    assert told(benchmarks={"other": {"stands_for": "splitt"}}) == (
+        "c: benchmarks.other.stands_for: no 'splitt' under benchmarks. Did you mean 'split'?"
+    )
+
+
 @pytest.mark.parametrize("name", checks.SHARED_FOLDERS)
 def test_a_suite_may_not_be_named_as_a_folder_that_suites_share(name):
     suite = {"benchmarks": ["split"], "optimizers": ["sgd"], "seeds": [1]}

@@ -154,7 +154,8 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     }
     assert (facts["benchmark"], facts["optimizer"], facts["classes"], facts["tasks"]) == ("split_tiny", "ngm_sgd", 10, 5)
     assert CellSettings.model_validate(facts["settings"]) == CELL
-    assert facts["seeds"] == {seed: {"status": "completed", "diverged_at": None} for seed in ("3", "7")}
+    alone = {"together": 1, "captured": False, "fallbacks": []}
+    assert facts["seeds"] == {seed: {"status": "completed", "diverged_at": None} | alone for seed in ("3", "7")}
     assert (facts["stream_digest"], facts["official"]) == (about["digest"], True)
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0]
     assert (facts["device"], facts["threads"]) == ("cpu", 1)

@@ -1,6 +1,14 @@
 # Trajectories -> metrics -> statistics, claims and agreement with the paper.
 
 
+# Benchmarks that are compared with the published numbers of others.
+STAND_INS = " ".join(
+    f"--stands-for {name}={CONFIG.benchmarks[name].stands_for}"
+    for name in CHOSEN.benchmarks
+    if CONFIG.benchmarks[name].stands_for
+)
+
+
 rule metrics:
     input:
         runs(CHOSEN.benchmarks, "evaluations.parquet"),
@@ -56,18 +64,20 @@ rule statistics:
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
         evidence=lambda wildcards: " ".join(f"--evidence {path}" for path in EXTRAS),
         pairs=f"--reference {CHOSEN.reference}" if CHOSEN.pairs == "reference" else "",
+        stand_ins=STAND_INS,
         extensions=extension_options("metrics"),
         own=extension_code("metrics"),
         code=code_digest(
             "analysis.claims",
             "analysis.measure",
+            "analysis.published",
             "analysis.ranks",
             "analysis.runs",
             "analysis.statistics",
         ),
     shell:
         "stability-gap --log {log:q} statistics {input.metrics:q} {params.folders} {params.evidence} {params.pairs} {params.extensions}"
-        " --authors {input.authors:q}"
+        " --authors {input.authors:q} {params.stand_ins}"
         " --terms {params.terms:q} --statistics {output.statistics:q} --ranks {output.ranks:q} --claims {output.claims:q}"
 
 
@@ -95,10 +105,14 @@ rule agreement:
         terms=lambda wildcards: as_json(CONFIG.analysis),
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
         seeds=SEEDS,
+        stand_ins=STAND_INS,
         code=code_digest(
-            "analysis.agreement", "analysis.measure", "analysis.paper_convention"
+            "analysis.agreement",
+            "analysis.measure",
+            "analysis.paper_convention",
+            "analysis.published",
         ),
     shell:
         "stability-gap --log {log:q} agreement {input.metrics:q} {params.folders} --seeds {params.seeds} --terms {params.terms:q}"
-        " --reference {input.reference:q} --authors {input.authors:q}"
+        " --reference {input.reference:q} --authors {input.authors:q} {params.stand_ins}"
         " -o {output.agreement:q} --per-seed {output.per_seed:q}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stability_gap.cli.group import ANYTHING, EXTENSIONS, FILE, FOLDER, INCREMENTAL, SEEDS, TERMS, commands
+from stability_gap.cli.group import ANYTHING, EXTENSIONS, FILE, FOLDER, INCREMENTAL, SEEDS, STAND_INS, TERMS, commands
 
 
 @commands.command()
@@ -68,6 +68,7 @@ def metrics(
 @click.option("--reference", "pair_with", help="Test the pairs with this optimizer alone; left out: all pairs.")
 @click.option("--evidence", "evidence_files", multiple=True, type=FILE, help="A result file that claims read.")
 @click.option("--authors", "authors_file", type=FILE, help="The authors' own seeds: do they satisfy the same rules?")
+@STAND_INS
 @click.option("--statistics", "statistics_file", type=FILE, required=True, help="statistics.csv: paired tests.")
 @click.option("--ranks", "ranks_file", type=FILE, required=True, help="ranks.csv: over benchmarks.")
 @click.option("--claims", "claims_file", type=FILE, required=True, help="claims.csv: verdicts with evidence.")
@@ -80,6 +81,7 @@ def statistics(
     pair_with: str | None,
     evidence_files: tuple[Path, ...],
     authors_file: Path | None,
+    stand_ins: tuple[tuple[str, str], ...],
     statistics_file: Path,
     ranks_file: Path,
     claims_file: Path,
@@ -92,6 +94,7 @@ def statistics(
     from stability_gap.analysis.claims import Terms, judge
     from stability_gap.analysis.measure import read_metrics
     from stability_gap.analysis.metrics import registry
+    from stability_gap.analysis.published import with_stand_ins
     from stability_gap.analysis.ranks import rank_all
     from stability_gap.analysis.runs import incremental_kinds, sampling_kinds
     from stability_gap.analysis.settings import AnalysisSettings
@@ -107,7 +110,7 @@ def statistics(
         measured,
         Terms(incremental=kinds, sampling=sampling_kinds(runs), **terms.model_dump()),
         evidence={path.name: files.read_csv(path) for path in evidence_files},
-        authors=None if authors_file is None else files.read_csv(authors_file),
+        authors=None if authors_file is None else with_stand_ins(files.read_csv(authors_file), dict(stand_ins)),
     )
     files.write_csv(statistics_file, compare(measured, terms.resamples, terms.random_seed, terms.alpha, pair_with))
     files.write_csv(ranks_file, rank_all(measured, terms.alpha))
@@ -120,6 +123,7 @@ def statistics(
 @TERMS
 @click.option("--reference", "reference_file", type=FILE, required=True, help="Published numbers.")
 @click.option("--authors", "authors_file", type=FILE, required=True, help="The authors' own seeds.")
+@STAND_INS
 @SEEDS
 @click.option("-o", "--output", type=FILE, required=True, help="agreement.csv: ours beside the published numbers.")
 @click.option(
@@ -131,6 +135,7 @@ def agreement(
     values: Any,
     reference_file: Path,
     authors_file: Path,
+    stand_ins: tuple[tuple[str, str], ...],
     seeds: list[int] | None,
     output: Path,
     per_seed_file: Path,
@@ -140,12 +145,13 @@ def agreement(
     from stability_gap.analysis.agreement import compare_with_authors, compare_with_paper
     from stability_gap.analysis.measure import read_metrics
     from stability_gap.analysis.paper_convention import paper_metrics
+    from stability_gap.analysis.published import with_stand_ins
     from stability_gap.analysis.runs import read_runs
     from stability_gap.analysis.settings import AnalysisSettings
     from stability_gap.settings import validate
 
     terms: AnalysisSettings = validate(AnalysisSettings, values, "terms")
-    reference, authors = files.read_csv(reference_file), files.read_csv(authors_file)
+    reference, authors = (with_stand_ins(files.read_csv(file), dict(stand_ins)) for file in (reference_file, authors_file))
     read = read_runs(runs, seeds=seeds)
     measured = read_metrics(metrics_file)
     files.write_csv(output, compare_with_paper(paper_metrics(read), reference, terms))

@@ -42,6 +42,18 @@ class _Seeds(click.ParamType[list[int]]):
         return parse_seeds(str(value))
 
 
+class _StandIn(click.ParamType[tuple[str, str]]):
+    """BENCHMARK=BENCHMARK."""
+
+    name = "benchmark=benchmark"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        benchmark, _, original = str(value).partition("=")
+        if not benchmark or not original:
+            self.fail(f"{value!r} is not of the form split_cifar10_cpu=split_cifar10", param, ctx)
+        return benchmark, original
+
+
 class _Incremental(click.ParamType[tuple[str, str]]):
     """BENCHMARK=class or BENCHMARK=domain."""
 
@@ -57,6 +69,13 @@ class _Incremental(click.ParamType[tuple[str, str]]):
 JSON = _Json()
 INCREMENTAL = _Incremental()
 SEEDS = click.option("--seeds", type=_Seeds(), help="Those to keep, such as 42-51 or 42_45_47; left out: all.")
+STAND_INS = click.option(
+    "--stands-for",
+    "stand_ins",
+    multiple=True,
+    type=_StandIn(),
+    help="A benchmark, and the published one that it is compared with.",
+)
 EXTENSIONS = click.option("--extension", "extensions", multiple=True, help="A module of your own: of metrics, or a figure.")
 LOOKS = click.option("--looks", "looks", type=JSON, default="{}", help="Labels, order, colours and markers, JSON or a file.")
 REFERENCE = click.option("--reference", help="The optimizer that the others are compared with.")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from stability_gap.config.model import SECTIONS, Config, Suite
+from stability_gap.config.model import SECTIONS, Benchmark, Config, Suite
 from stability_gap.config.sweeps import TuningSweep
 from stability_gap.errors import UserError
-from stability_gap.settings import nearest
+from stability_gap.settings import Look, nearest
 
 # Folders in the results folder that all suites share, so no suite may have their names.
 SHARED_FOLDERS = ("data", "streams", "runs", "selections", "logs")
@@ -19,6 +19,8 @@ PROJECT_FOLDERS = (
     *(".ci", ".git", ".snakemake", ".venv"),
     *("benchmarks", "config", "docs", "envs", "paper_figures", "profiles", "reference", "src", "tests", "workflow"),
 )
+
+MAY_DIFFER = ("evaluation", "precision")  # between a benchmark and the one it stands for
 
 PAPER_COMPARISON = "paper_comparison"  # a table of every suite that no block describes
 
@@ -38,6 +40,7 @@ def check_references(config: Config, where: str = "config.yaml") -> None:
     for name, benchmark in config.benchmarks.items():
         if problem := _unknown(config, benchmark.dataset, "datasets"):
             tell("benchmarks", name, f".dataset: {problem}")
+        _check_stand_in(config, name, benchmark, tell)
     _check_donors(config, tell)
     for name, sweep in config.tunings.items():
         _check_holdout(config, name, sweep, tell)
@@ -83,6 +86,23 @@ def _check_ids(config: Config, tell: Tell) -> None:
             tell("tables", name, ": every suite has this table already; choose another id.")
         for metric in _repeated(table.metrics):
             tell("tables", name, f".metrics: {metric} stands there twice; every metric once.")
+
+
+def _check_stand_in(config: Config, name: str, benchmark: Benchmark, tell: Tell) -> None:
+    """Check that a benchmark that is compared with another one's published numbers is trained as that one is."""
+    if benchmark.stands_for is None:
+        return
+    if problem := _unknown(config, benchmark.stands_for, "benchmarks"):
+        tell("benchmarks", name, f".stands_for: {problem}")
+        return
+    original = config.benchmarks[benchmark.stands_for]
+    for key in sorted(set(Benchmark.model_fields) - set(Look.model_fields) - {"stands_for", "seeds_per_job", *MAY_DIFFER}):
+        if getattr(benchmark, key) != getattr(original, key):
+            tell(
+                "benchmarks",
+                name,
+                f".stands_for: {benchmark.stands_for} has another {key}; let it be like {benchmark.stands_for}.",
+            )
 
 
 def _check_donors(config: Config, tell: Tell) -> None:

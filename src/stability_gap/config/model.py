@@ -26,6 +26,10 @@ class Benchmark(Look, ExperimentSettings):
     stream: StreamSettings = Field(description="how images become tasks")
     gain_eta: float = Field(ge=0, description="η of gain-modulated optimizers on this benchmark, per nat of entropy")
     seeds_per_job: int = Field(10, gt=0, le=MOST_SEEDS, description="seeds that one job trains; on a CPU no result depends on it")
+    stands_for: str | None = Field(
+        None,
+        description="the benchmark whose published numbers it is compared with; trained alike, but for precision and evaluation",
+    )
 
     @model_validator(mode="after")
     def _classes_to_order(self) -> "Benchmark":
