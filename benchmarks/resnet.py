@@ -2,9 +2,12 @@
 
     python benchmarks/resnet.py [BATCH]
 
+Each in float32 and, where the CPU has it, in bfloat16 (`precision: bf16`).
+
 Everything is measured in this process; medians of several repeats.
 """
 
+import copy
 import statistics
 import sys
 import time
@@ -19,7 +22,7 @@ from stability_gap.experiment.device_stream import CNN_CHUNK
 from stability_gap.experiment.learner import Step
 from stability_gap.experiment.recording import Recorder
 from stability_gap.learners.gain import entropy, raw_weight
-from stability_gap.learners.linear import linear
+from stability_gap.learners.linear import has_bfloat16, linear
 from stability_gap.learners.resnet import SlimResNet18
 
 REPEATS = 7
@@ -61,17 +64,22 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     batch = int(sys.argv[1]) if len(sys.argv) > 1 else 256
-    for layout in (torch.channels_last, torch.contiguous_format):
-        report(batch, layout)
-    a, b, copy = torch.randn(2048, 2048), torch.randn(2048, 2048), torch.empty(2**26)
-    source = torch.ones_like(copy)
+    report(batch, torch.channels_last, torch.float32)
+    if has_bfloat16():
+        report(batch, torch.channels_last, torch.bfloat16)
+    report(batch, torch.contiguous_format, torch.float32)
+    a, b, target = torch.randn(2048, 2048), torch.randn(2048, 2048), torch.empty(2**26)
+    source = torch.ones_like(target)
     for name, work in (("torch.mm", lambda: a @ b), ("oneDNN", lambda: linear(a, b))):
         print(f"ceiling of {name}, float32: {2 * 2048**3 / median_seconds(work) / 1e9:.0f} GFLOP/s")
-    print(f"ceiling of a copy, read and written: {2 * 4 * len(copy) / median_seconds(lambda: copy.copy_(source)) / 1e9:.1f} GB/s")
+    print(
+        f"ceiling of a copy, read and written: {2 * 4 * len(target) / median_seconds(lambda: target.copy_(source)) / 1e9:.1f} GB/s"
+    )
 
 
-def report(batch: int, layout: torch.memory_format) -> None:
-    """Print one line per kind of work in one memory layout."""
+def report(batch: int, layout: torch.memory_format, dtype: torch.dtype) -> None:
+    """Print one line per kind of work in one memory layout and precision."""
+    half = dtype == torch.bfloat16
     random = torch.Generator().manual_seed(0)
     model = SlimResNet18((3, 32, 32), 20, 10, random).to(memory_format=layout)
     images = torch.randn(batch, 3, 32, 32, generator=random).contiguous(memory_format=layout)
@@ -82,10 +90,12 @@ def report(batch: int, layout: torch.memory_format) -> None:
     recorder = Recorder(
         SimpleNamespace(**parts, dtype=torch.float32, device="cpu"), updates=1
     )  # all that it looks at in a learner
-    inputs = convolutions(model, images)
+    inputs = [(copy.deepcopy(layer).to(dtype), x.to(dtype)) for layer, x in convolutions(model, images)]
     outputs = [torch.randn_like(bare(layer, x)) for layer, x in inputs]
     forward = sum(2 * out[0].numel() * layer.weight[0].numel() for (layer, _), out in zip(inputs, outputs, strict=True)) * batch
-    moved = 4 * sum(x.numel() + out.numel() + layer.weight.numel() for (layer, x), out in zip(inputs, outputs, strict=True))
+    moved = dtype.itemsize * sum(
+        x.numel() + out.numel() + layer.weight.numel() for (layer, x), out in zip(inputs, outputs, strict=True)
+    )
     backward = 2 * forward - 2 * outputs[0].numel() * inputs[0][0].weight[0].numel()  # images need no gradient
 
     def bare_update() -> None:
@@ -99,7 +109,8 @@ def report(batch: int, layout: torch.memory_format) -> None:
             bare(layer, x)
 
     def update() -> None:
-        logits = model(images)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = model(images).float()
         loss = functional.cross_entropy(logits, labels)
         loss.backward()
         optimizer.step()
@@ -108,10 +119,11 @@ def report(batch: int, layout: torch.memory_format) -> None:
 
     @torch.no_grad()
     def evaluation() -> None:
-        for chunk in images.split(CNN_CHUNK):
-            model(chunk).argmax(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            for chunk in images.split(CNN_CHUNK):
+                model(chunk).argmax(1)
 
-    print(f"{str(layout).removeprefix('torch.')}, {batch} images, 1 thread:")
+    print(f"{str(layout).removeprefix('torch.')}, {str(dtype).removeprefix('torch.')}, {batch} images, 1 thread:")
     for name, work, floor, flops, read_or_written in (
         ("update", update, bare_update, forward + backward, 3 * moved),
         ("evaluation", evaluation, bare_evaluation, forward, moved),

@@ -39,6 +39,17 @@ def test_products_are_rounded_to_tf32_where_it_is_asked_for_only(precision, roun
         assert not torch.backends.cudnn.benchmark
 
 
+def test_bfloat16_is_refused_where_the_cpu_lacks_it(monkeypatch):
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(machine, "has_bfloat16", lambda: False)
+    for precision, device in (("fp32", cpu), ("tf32", cpu), ("bf16", gpu)):
+        machine.check_precision(precision, device)
+    with pytest.raises(UserError, match=r"precision: this CPU has no bfloat16 .* write precision: fp32"):
+        machine.check_precision("bf16", cpu)
+    monkeypatch.setattr(machine, "has_bfloat16", lambda: True)
+    machine.check_precision("bf16", cpu)
+
+
 def test_peak_memory_is_that_of_the_kernel_in_bytes():
     status = Path("/proc/self/status")
     if not status.exists():

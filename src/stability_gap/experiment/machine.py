@@ -10,6 +10,7 @@ import torch
 
 from stability_gap.errors import UserError
 from stability_gap.experiment.gpus import claim_gpu
+from stability_gap.learners.linear import has_bfloat16
 
 
 def resolve_device(device: str) -> torch.device:
@@ -21,6 +22,12 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("cpu")
     torch.cuda.set_device(index := claim_gpu())
     return torch.device("cuda", index)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse what this machine cannot do in hardware. Errors: UserError."""
+    if precision == "bf16" and device.type == "cpu" and not has_bfloat16():
+        raise UserError("precision: this CPU has no bfloat16 (AVX-512 or AMX), nor is there a GPU; write precision: fp32.")
 
 
 def make_deterministic(threads: int, precision: str) -> None:

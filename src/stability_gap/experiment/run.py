@@ -15,7 +15,14 @@ from stability_gap.errors import UserError
 from stability_gap.experiment import run_file
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.donor import read_donors
-from stability_gap.experiment.machine import flush_denormals, make_deterministic, name_lack_of_memory, peak_memory, resolve_device
+from stability_gap.experiment.machine import (
+    check_precision,
+    flush_denormals,
+    make_deterministic,
+    name_lack_of_memory,
+    peak_memory,
+    resolve_device,
+)
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.seed_blocks import train_seeds
 from stability_gap.experiment.seed_trainer import SeedTrainer, WatcherMaker
@@ -46,6 +53,7 @@ def train_cell(
     """
     started = time.perf_counter()
     place = resolve_device(device)
+    check_precision(settings.precision, place)
     make_deterministic(threads, settings.precision)
     stream = read(stream_folder)
     stream_facts = read_facts(stream_folder / "stream.json", StreamFacts)

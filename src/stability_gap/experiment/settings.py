@@ -68,7 +68,8 @@ class ExperimentSettings(Settings):
     augmentation: AugmentationSettings | None = Field(None, description="of training images; left out: none")
     augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
-        "fp32", description="of products and convolutions in training and evaluation; tf32: on GPUs; bf16: autocast"
+        "fp32",
+        description="of products and convolutions, in evaluation too; tf32: on GPUs; bf16: autocast, on GPUs and CPUs that have it",
     )
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="continual evaluation")
 
