@@ -72,9 +72,8 @@ def main() -> None:
     source = torch.ones_like(target)
     for name, work in (("torch.mm", lambda: a @ b), ("oneDNN", lambda: linear(a, b))):
         print(f"ceiling of {name}, float32: {2 * 2048**3 / median_seconds(work) / 1e9:.0f} GFLOP/s")
-    print(
-        f"ceiling of a copy, read and written: {2 * 4 * len(target) / median_seconds(lambda: target.copy_(source)) / 1e9:.1f} GB/s"
-    )
+    moved = 2 * 4 * len(target) / median_seconds(lambda: target.copy_(source)) / 1e9
+    print(f"ceiling of a copy, read and written: {moved:.1f} GB/s")
 
 
 def report(batch: int, layout: torch.memory_format, dtype: torch.dtype) -> None:

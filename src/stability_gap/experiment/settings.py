@@ -69,7 +69,7 @@ class ExperimentSettings(Settings):
     augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
         "fp32",
-        description="of products and convolutions, in evaluation too; tf32: on GPUs; bf16: autocast, on GPUs and CPUs that have it",
+        description="of products and convolutions, in evaluation too; tf32: on GPUs; bf16: autocast, on hardware that has it",
     )
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="continual evaluation")
 
