@@ -1,5 +1,7 @@
 """Publishing a suite and comparing a rebuild with it."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +22,16 @@ RUN = {
 }
 
 
+PUBLISHED = Path(__file__).parents[1] / "paper_figures"
+
+
 def make_suite(folder: Path, mean: float = 0.5) -> Path:
+    """The published files of digits but for the summary, and one table and figure."""
+    folder.mkdir(parents=True)
     for name in publication.FILES:
-        files.write_text(folder / name, "x\n")
-    summary = {"benchmark": "b", "optimizer": "o", "metric": "avg_acc", "context": None, "n": 4, "mean": mean, "sd": 0.1}
+        shutil.copyfile(PUBLISHED / "digits" / name, folder / name)
+    place = {"benchmark": "b", "optimizer": "o", "metric": "avg_acc", "context": None}
+    summary = {**place, "n": 4, "mean": mean, "sd": 0.1, "min": 0.0, "max": 1.0, "diverged": 0}
     files.write_csv(folder / "summary.csv", pd.DataFrame([summary, {**summary, "metric": "wc_acc", "mean": None}]))
     files.write_text(folder / "tables" / "table1.md", "| a |\n")
     files.write_text(folder / "figures" / "curves.svg", "<svg/>\n")
@@ -127,9 +135,42 @@ def test_a_rebuild_within_two_standard_errors_agrees(tmp_path: Path, run: Path, 
     table = publication.verify(make_suite(tmp_path / "rebuilt", mean), tmp_path / "published")
     assert table[table["kind"] == "mean"]["agrees"].all()
     assert bool(table[table["kind"] == "file"]["agrees"].all()) is same_bytes
+    *_, of_files, of_means = publication.verification_summary(table).splitlines()
+    count = len(table[table["kind"] == "file"])
+    assert of_files == f"| files, byte by byte | {count if same_bytes else count - 1} | {count} |  |"
+    assert of_means == f"| means of b, within 2 standard errors | 2 | 2 | {'0' if same_bytes else '1.8'} standard errors |"
 
 
 def test_a_rebuild_beyond_two_standard_errors_is_refused(tmp_path: Path, run: Path) -> None:
     publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
     with pytest.raises(UserError, match="1 means differ"):
         publication.verify(make_suite(tmp_path / "rebuilt", mean=0.61), tmp_path / "published")
+
+
+def test_a_table_that_breaks_its_contract_is_not_published(tmp_path: Path, run: Path) -> None:
+    suite = make_suite(tmp_path / "suite")
+    ranks = files.read_csv(suite / "ranks.csv")
+    files.write_csv(suite / "ranks.csv", ranks.assign(friedman_p=1.5))
+    with pytest.raises(UserError, match=r"ranks\.csv breaks its contract: column friedman_p: 1.5 must be at most 1"):
+        publication.publish(suite, [run], {}, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+def test_sources_that_are_not_committed_are_not_published_from(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+
+    publication.check_committed(tmp_path)  # no repository: nobody can tell
+    git("init")
+    files.write_text(tmp_path / "src" / "a.py", "a = 1\n")
+    files.write_text(tmp_path / "notes.txt", "mine\n")
+    with pytest.raises(UserError, match=r"src/ has changes that are not committed; commit them first"):
+        publication.check_committed(tmp_path)
+    git("add", "src")
+    git("commit", "-m", "a")
+    publication.check_committed(tmp_path)  # no result depends on notes.txt
+    files.write_text(tmp_path / "src" / "a.py", "a = 2\n")
+    files.write_text(tmp_path / "config.yaml", "suite: digits\n")
+    with pytest.raises(UserError, match=r"src/a\.py \(and 1 more\) has changes"):
+        publication.check_committed(tmp_path)

@@ -3,6 +3,7 @@
 import logging
 import platform
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,29 @@ EXTRA_FILES = ("frontier.csv", "frontier_gap.csv", "mechanism.csv", "selection.c
 """Those of suites with figures of them."""
 
 
+SOURCES = (
+    *("src", "workflow", "Snakefile", "config.yaml", "profiles", "reference", "envs"),
+    *("pyproject.toml", "requirements.lock"),
+)
+"""What results depend on, in a checkout."""
+
+
+def check_committed(checkout: Path = Path()) -> None:
+    """Refuse sources that nobody else can get. Errors: UserError where git knows of a change that is not committed."""
+    if shutil.which("git") is None:
+        return
+    there = [name for name in SOURCES if (checkout / name).exists()]
+    told = subprocess.run(
+        ["git", "-C", str(checkout), "status", "--porcelain", "--", *there], capture_output=True, text=True, check=False
+    )
+    if changed := told.stdout.splitlines():
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        raise UserError(
+            f"{changed[0][3:]}{more} has changes that are not committed; commit them first, so that others can get the code that "
+            "made what is published."
+        )
+
+
 def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path) -> None:
     """Copy the final tables and figures of `suite` to `output` and write MANIFEST.json last.
 
@@ -39,7 +63,7 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
 
     Args:
         suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration.
-    Errors: UserError where a file is missing or runs come from different code, versions or data.
+    Errors: UserError where a file is missing or breaks its contract, or runs come from different code, versions or data.
     """
     ours = {*FOLDERS, *FILES, *EXTRA_FILES, "MANIFEST.json"}
     foreign = sorted(path.name for path in output.iterdir() if path.name not in ours) if output.is_dir() else []
@@ -48,6 +72,10 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
     whole = [files.read_json(run / "run.json") for run in runs]
     facts = [_of_seeds(each, config.get("seeds")) for each in whole]
     names = published_files(suite, config.get("figures"))
+    from stability_gap import contracts  # the workflow reads this module at every start, and pandera takes a second
+
+    for name in names:
+        contracts.check(suite / name)
     diverged = {
         f"{fact['benchmark']} {fact['optimizer']} {seed}": status["diverged_at"]
         for fact in facts
@@ -115,22 +143,34 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
     On the machine type that published, every file has the same bytes. Elsewhere rounding differs and training amplifies it:
     there a mean agrees when it lies within two standard errors of the published one (sd over seeds / √n).
 
-    Returns: `name, kind (file | mean), agrees`. Errors: UserError where no MANIFEST or file is there, or a mean disagrees.
+    Returns: `name, kind (file | mean), benchmark, agrees, difference` (of a mean, in standard errors).
+
+    Errors: UserError where no MANIFEST or file is there, or a mean disagrees.
     """
     manifest = files.read_json(published / "MANIFEST.json")
     rows = [
-        {"name": name, "kind": "file", "agrees": (suite / name).is_file() and files.digest(suite / name) == digest}
+        {
+            "name": name,
+            "kind": "file",
+            "benchmark": "",
+            "agrees": (suite / name).is_file() and files.digest(suite / name) == digest,
+            "difference": np.nan,
+        }
         for name, digest in sorted(manifest["files"].items())
     ]
     ours, theirs = (files.read_csv(folder / "summary.csv") for folder in (suite, published))
     keys = ["benchmark", "optimizer", "metric", "context"]
     both = theirs.merge(ours, on=keys, how="left", suffixes=("_published", ""))
     # a metric that one seed alone defines has no sd
-    tolerance = 2 * both["sd_published"].fillna(0.0) / np.sqrt(both["n_published"].clip(lower=1)) + 1e-6
+    error = both["sd_published"].fillna(0.0) / np.sqrt(both["n_published"].clip(lower=1)) + 5e-7
     undefined = both["mean_published"].isna() & both["mean"].isna()
-    agrees = undefined | ((both["mean"] - both["mean_published"]).abs() <= tolerance)
+    difference = ((both["mean"] - both["mean_published"]) / error).abs()
+    agrees = undefined | (difference <= 2)
     named = both[keys].astype(object).fillna("").astype(str).agg(" ".join, axis=1).str.strip()
-    rows += [{"name": name, "kind": "mean", "agrees": bool(agree)} for name, agree in zip(named, agrees, strict=True)]
+    rows += [
+        {"name": name, "kind": "mean", "benchmark": benchmark, "agrees": bool(agree), "difference": far}
+        for name, benchmark, agree, far in zip(named, both["benchmark"], agrees, difference, strict=True)
+    ]
     table = pd.DataFrame(rows)
     same = table.groupby("kind")["agrees"].agg(["sum", "count"])
     log.info("same bytes: %d of %d files; means within 2 standard errors: %d of %d", *same.loc["file"], *same.loc["mean"])
@@ -140,6 +180,16 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
             f"{len(failed)} means differ from {published} by more than two standard errors: {failed['name'].iloc[0]}, …"
         )
     return table
+
+
+def verification_summary(table: pd.DataFrame) -> str:
+    """Put what `verify` found into a few lines of Markdown: files, then the means of each benchmark."""
+    lines = ["| compared | agree | of | largest difference |", "|---|--:|--:|--:|"]
+    for (kind, benchmark), rows in table.groupby(["kind", "benchmark"], sort=False):
+        what = "files, byte by byte" if kind == "file" else f"means of {benchmark}, within 2 standard errors"
+        most = "" if kind == "file" else f"{rows['difference'].max():.2g} standard errors"
+        lines.append(f"| {what} | {rows['agrees'].sum()} | {len(rows)} | {most} |")
+    return "\n".join(lines)
 
 
 def published_files(suite: Path, kinds: Sequence[str] | None = None) -> list[str]:

@@ -16,9 +16,13 @@ from stability_gap.cli.group import FILE, FOLDER, JSON, commands
 @click.option("--config", "config", type=JSON, required=True, help="The resolved configuration, JSON or a file.")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the published artifact.")
 def publish(suite: Path, runs: tuple[Path, ...], config: Any, output: Path) -> None:
-    """Copy the final tables and figures of SUITE, made from RUNS, and write their MANIFEST.json."""
+    """Copy the final tables and figures of SUITE, made from RUNS, and write their MANIFEST.json.
+
+    Refused where sources in the present folder are not committed, or a table breaks its contract.
+    """
     from stability_gap import publication
 
+    publication.check_committed()
     publication.publish(suite, list(runs), config, output)
 
 
@@ -30,4 +34,6 @@ def verify(suite: Path, published: Path, output: Path) -> None:
     """Compare the rebuilt SUITE with the PUBLISHED one: bytes on the same machine type, means within seed noise elsewhere."""
     from stability_gap import files, publication
 
-    files.write_csv(output, publication.verify(suite, published))
+    table = publication.verify(suite, published)
+    files.write_csv(output, table)
+    click.echo(publication.verification_summary(table))
