@@ -1,7 +1,7 @@
 # make results   everything from nothing: environment, data, training, tables, figures
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
-# make test      all tests        make lint   all checks
+# make test      all tests        make lint   all checks        make fuzz   more broken input
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
@@ -11,7 +11,7 @@ CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: results report notebook publish verify test test-cluster lint lock
+.PHONY: results report notebook publish verify test fuzz test-cluster lint lock
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
@@ -33,6 +33,10 @@ verify: .venv/ready
 
 test: .venv/ready
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Ten times the fuzzed cases of `make test`, other ones every time.
+fuzz: .venv/ready
+	FUZZ_CASES=$${FUZZ_CASES:-1000} .venv/bin/pytest -n 2 tests/fuzz
 
 test-cluster: .venv/ready
 	.venv/bin/pytest --override-ini addopts= -q tests/cluster

@@ -28,7 +28,8 @@ def test_the_page_is_that_of_the_published_suites(findings, capsys):
 
 
 def test_it_is_read_on_two_screens(findings):
-    assert len(re.sub(r"\]\([^)]*\)", "]", findings.page()).split()) <= 900
+    words = re.sub(r"\]\([^)]*\)", "]", findings.page()).split()
+    assert sum(any(map(str.isalnum, word)) for word in words) <= 900  # bars of tables are no words
 
 
 def test_every_picture_and_link_is_there(findings):

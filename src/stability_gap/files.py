@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +132,25 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV file. Errors: UserError where it is missing or no table."""
     try:
-        return pd.read_csv(path, keep_default_na=True)
+        return parse_csv(path, keep_default_na=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} cannot be read as CSV ({error}); delete it and run again.") from error
+
+
+def parse_csv(source: Path | StringIO, **options: Any) -> pd.DataFrame:
+    """Read CSV by pandas, with `options` of its own. Errors: ParserError where rows have more fields than the heading.
+
+    By itself pandas takes the first fields of such rows for an index, and every value then stands under another name.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table: pd.DataFrame = pd.read_csv(source, index_col=False, **options)
+        except pd.errors.ParserWarning as error:
+            raise pd.errors.ParserError("rows have more fields than the heading") from error
+    return table
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -150,7 +150,7 @@ def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) ->
             tell("sweeps", name, f".holdout: {problems[0]}")
             continue
         ours, theirs = config.benchmarks[benchmark], config.benchmarks[twin]
-        if config.datasets[theirs.dataset].holdout is None:
+        if theirs.dataset in config.datasets and config.datasets[theirs.dataset].holdout is None:
             tell(
                 "sweeps",
                 name,

@@ -91,7 +91,7 @@ def _csv(text: str, path: Path) -> pd.DataFrame:
     heading = text.lstrip().splitlines()[0]
     delimiter = max(_DELIMITERS, key=heading.count)
     try:
-        return pd.read_csv(StringIO(text), sep=delimiter, skipinitialspace=True)
+        return files.parse_csv(StringIO(text), sep=delimiter, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise UserError(f"{path} cannot be read as CSV ({str(error).strip()}); write one heading and equal rows.") from error
 
