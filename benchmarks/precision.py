@@ -2,8 +2,8 @@
 
 python benchmarks/precision.py results/cifar_precision/metrics.parquet [split_cifar10_small] [split_cifar10_small_bf16]
 
-Prints a Markdown table: per metric of the whole stream the mean over optimizers of the change (bf16 − fp32), of its absolute value
-per seed, and of the standard deviation over seeds in fp32; then the largest paired t statistic over optimizers, with its p.
+Prints a Markdown table, per metric of the whole stream: the mean over optimizers of the change (bf16 − fp32), of its size for one
+seed, and of the standard deviation over seeds in fp32; then the largest paired t statistic over optimizers, with its p.
 Two runs of one seed that differ in rounding alone part ways, so a change per seed about as large as the spread is expected; what
 would speak against bf16 is a mean change that is not 0.
 """
@@ -37,9 +37,8 @@ def main(path: str, plain: str = "split_cifar10_small", rounded: str = "split_ci
             f"| `{metric}` | {each.groupby('optimizer').mean().mean():+.3f} | {each.abs().mean():.3f} | {spread:.3f} | "
             f"{tests[worst]:+.1f} ({worst}, {p:.2f}) |"
         )
-    print(
-        f"\nn = {table.index.get_level_values('seed').nunique()} seeds × {table.index.get_level_values('optimizer').nunique()} optimizers."
-    )
+    optimizers, seeds = (table.index.get_level_values(level).nunique() for level in ("optimizer", "seed"))
+    print(f"\nn = {seeds} seeds × {optimizers} optimizers.")
 
 
 def paired(change: pd.Series) -> float:
