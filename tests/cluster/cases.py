@@ -1,0 +1,100 @@
+"""A workflow of three training jobs (seeds 42, 43, 44 of one cell) that tests stop, break and call again."""
+
+import hashlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from daemons import wait_until
+from private_slurm import PrivateSlurm
+from real_workflow import Workflow, files_below, new_workflow
+
+HERE = Path(__file__).parent
+SEEDS = (42, 43, 44)
+CELL = "results/runs/split_digits_smoke/sgd"
+# Options that make tests quick: the profile is for jobs of minutes. Groups of the profile ask for more CPUs than there are here.
+QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5", "--cores", "2")
+PATIENCE = 600  # seconds until a test gives up
+
+
+def new_case(folder: Path) -> Workflow:
+    """The workflow with its data and stream made, so that only training is left."""
+    flow = new_workflow(folder, suite="case", extensions={"watchers": ["gate:Gate"]})
+
+    def change(values):
+        values["benchmarks"]["split_digits_smoke"]["seeds_per_job"] = 1
+        values["suites"]["case"] = {"benchmarks": ["split_digits_smoke"], "optimizers": ["sgd"], "seeds": list(SEEDS)}
+
+    flow.configure(change)
+    (folder / "gate.py").write_text((HERE / "gate.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "gate").mkdir()
+    flow.make("--cores", "2", "--until", "stream")
+    return flow
+
+
+def digests(flow: Workflow) -> dict[str, str]:
+    """sha256 of every result that must not depend on where, when and in what order it was made."""
+    folder = flow.folder / "results"
+    names = [name for name in files_below(folder) if "logs/" not in name and not name.endswith("run.json")]
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def runs(flow: Workflow) -> dict[int, int]:
+    """Finished seeds with the time of their files, which tells a kept run from a repeated one."""
+    found = {seed: flow.folder / CELL / str(seed) / "run.json" for seed in SEEDS}
+    return {seed: path.stat().st_mtime_ns for seed, path in found.items() if path.exists()}
+
+
+class OnSlurm:
+    """Training of a case through the profile, in the background."""
+
+    def __init__(self, flow: Workflow, *options: str) -> None:
+        self.flow = flow
+        self.output = flow.folder / "output.txt"
+        command = ["snakemake", "--workflow-profile", "profiles/slurm", *QUICK, "--until", "train", *options]
+        with self.output.open("w") as out:
+            self.process = subprocess.Popen(
+                command, cwd=flow.folder, env=flow.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def __enter__(self) -> "OnSlurm":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def wait_until(self, condition, what: str) -> None:
+        """Wait for a condition while snakemake runs."""
+        wait_until(lambda: self.process.poll() is not None or condition(), f"{what}:\n{self.output.read_text()}", PATIENCE)
+        assert condition(), f"snakemake ended before {what}:\n{self.output.read_text()}"
+
+    def until_43_waits(self, slurm: PrivateSlurm) -> str:
+        """Wait until seed 43 is in the middle of its training and the other jobs are over; its job."""
+        reached = self.flow.folder / "gate" / "reached_43"
+        self.wait_until(lambda: reached.exists() and set(runs(self.flow)) == {42, 44}, "seed 43 waits at the gate")
+        self.wait_until(lambda: len(slurm.active()) == 1, "the other jobs are over")
+        return slurm.active().pop()
+
+    def end(self) -> int:
+        """The exit status."""
+        self.wait_until_over()
+        return self.process.returncode
+
+    def wait_until_over(self) -> None:
+        """Wait for the end of snakemake."""
+        wait_until(lambda: self.process.poll() is not None, "snakemake ends", PATIENCE)
+
+    def said(self) -> str:
+        """What snakemake printed."""
+        return self.output.read_text()
+
+
+def gate(flow: Workflow, what: str, seed: int = 43) -> Path:
+    """Tell the gate what to do to a seed."""
+    path = flow.folder / "gate" / f"{what}_{seed}"
+    path.touch()
+    return path
+

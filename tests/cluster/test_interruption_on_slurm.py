@@ -1,0 +1,71 @@
+"""A job that is cancelled, killed or loses its node costs itself and nothing else, and another call makes what is missing."""
+
+import os
+import signal
+
+from cases import OnSlurm, digests, gate, runs
+from daemons import wait_until
+from private_slurm import PrivateSlurm
+from real_workflow import Workflow
+
+ACCOUNTING = False
+
+
+def call_again(flow: Workflow, slurm: PrivateSlurm, kept: dict[int, int], trained: dict[str, str]) -> None:
+    """A second call trains what is missing and nothing else; all is as if nothing had happened."""
+    before = len(slurm.states())
+    with OnSlurm(flow) as again:
+        assert again.end() == 0, again.said()
+    assert len(slurm.states()) == before + 3 - len(kept)
+    assert {seed: time for seed, time in runs(flow).items() if seed in kept} == kept
+    assert digests(flow) == trained
+
+
+def test_a_job_cancelled_in_training(slurm: PrivateSlurm, case: Workflow, trained: dict[str, str]) -> None:
+    closed = gate(case, "closed")
+    with OnSlurm(case, "--retries", "0") as first:
+        job = first.until_43_waits(slurm)
+        kept = runs(case)
+        slurm.ask("scancel", job)
+        assert first.end() == 1, first.said()
+    assert slurm.states()[job] == "CANCELLED"
+    assert runs(case) == kept
+    closed.unlink()
+    call_again(case, slurm, kept, trained)
+
+
+def test_ctrl_c_cancels_the_jobs(slurm: PrivateSlurm, case: Workflow, trained: dict[str, str]) -> None:
+    closed = gate(case, "closed")
+    with OnSlurm(case) as first:
+        job = first.until_43_waits(slurm)
+        kept = runs(case)
+        os.kill(first.process.pid, signal.SIGINT)
+        assert first.end() != 0, first.said()
+    wait_until(lambda: slurm.states()[job] == "CANCELLED", f"job {job} is cancelled", 60)
+    closed.unlink()
+    call_again(case, slurm, kept, trained)
+
+
+def test_a_node_set_down_and_resumed(slurm: PrivateSlurm, case: Workflow, trained: dict[str, str]) -> None:
+    closed = gate(case, "closed")
+    with OnSlurm(case) as first:
+        job = first.until_43_waits(slurm)
+        kept = runs(case)
+        slurm.node("down")
+        wait_until(lambda: slurm.states()[job] == "PENDING", f"job {job} is queued again", 60)
+        closed.unlink()
+        slurm.node("resume")
+        slurm.start_now(job)
+        assert first.end() == 0, first.said()
+    assert {seed: runs(case)[seed] for seed in kept} == kept
+    call_again(case, slurm, runs(case), trained)
+
+
+def test_a_job_killed_for_memory_gets_more(slurm: PrivateSlurm, case: Workflow, trained: dict[str, str]) -> None:
+    gate(case, "hungry")
+    before = set(slurm.states())
+    with OnSlurm(case, "--set-resources", "train:mem_mb=900*attempt") as first:
+        assert first.end() == 0, first.said()
+    jobs = {job: (state, slurm.memory_asked(job)) for job, state in slurm.states().items() if job not in before}
+    assert sorted(jobs.values()) == [("COMPLETED", 900), ("COMPLETED", 900), ("COMPLETED", 1800), ("FAILED", 900)]
+    assert digests(case) == trained
