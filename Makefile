@@ -43,7 +43,7 @@ lint: .venv/ready
 	.venv/bin/snakemake --lint
 
 lock:
-	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,notebook,dev]' | $(PYTHON) envs/lock.py
+	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,cluster,notebook,dev]' | $(PYTHON) envs/lock.py
 
 # The CUDA build of torch is large; --no-cache-dir would save space, the cache saves time.
 .venv/ready: requirements.lock pyproject.toml

@@ -4,16 +4,17 @@ import hashlib
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from daemons import wait_until
-from private_slurm import PrivateSlurm
 from real_workflow import Workflow, files_below, new_workflow
 
 HERE = Path(__file__).parent
 SEEDS = (42, 43, 44)
 CELL = "results/runs/split_digits_smoke/sgd"
-# Options that make tests quick: the profile is for jobs of minutes. Groups of the profile ask for more CPUs than there are here.
+TRAIN = ("--until", "train")
+# Options that make tests quick: the profile is for jobs of minutes. The node has two CPUs.
 QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5", "--cores", "2")
 PATIENCE = 600  # seconds until a test gives up
 
@@ -46,19 +47,20 @@ def runs(flow: Workflow) -> dict[int, int]:
     return {seed: path.stat().st_mtime_ns for seed, path in found.items() if path.exists()}
 
 
-class OnSlurm:
-    """Training of a case through the profile, in the background."""
+class Call:
+    """A call of snakemake with a profile, in the background."""
 
-    def __init__(self, flow: Workflow, *options: str) -> None:
+    def __init__(self, flow: Workflow, *options: str, profile: str = "profiles/slurm") -> None:
         self.flow = flow
         self.output = flow.folder / "output.txt"
-        command = ["snakemake", "--workflow-profile", "profiles/slurm", *QUICK, "--until", "train", *options]
+        quick = QUICK if profile == "profiles/slurm" else QUICK[2:]
+        command = ["snakemake", "--workflow-profile", profile, *quick, *options]
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
                 command, cwd=flow.folder, env=flow.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def __enter__(self) -> "OnSlurm":
+    def __enter__(self) -> "Call":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,26 +68,20 @@ class OnSlurm:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def wait_until(self, condition, what: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition while snakemake runs."""
-        wait_until(lambda: self.process.poll() is not None or condition(), f"{what}:\n{self.output.read_text()}", PATIENCE)
-        assert condition(), f"snakemake ended before {what}:\n{self.output.read_text()}"
+        wait_until(lambda: self.process.poll() is not None or condition(), what, PATIENCE)
+        assert condition(), f"snakemake ended before {what}:\n{self.said()}"
 
-    def until_43_waits(self, slurm: PrivateSlurm) -> str:
-        """Wait until seed 43 is in the middle of its training and the other jobs are over; its job."""
+    def until_43_waits(self) -> None:
+        """Wait until seed 43 is in the middle of its training and the other runs are there."""
         reached = self.flow.folder / "gate" / "reached_43"
         self.wait_until(lambda: reached.exists() and set(runs(self.flow)) == {42, 44}, "seed 43 waits at the gate")
-        self.wait_until(lambda: len(slurm.active()) == 1, "the other jobs are over")
-        return slurm.active().pop()
 
     def end(self) -> int:
         """The exit status."""
-        self.wait_until_over()
-        return self.process.returncode
-
-    def wait_until_over(self) -> None:
-        """Wait for the end of snakemake."""
         wait_until(lambda: self.process.poll() is not None, "snakemake ends", PATIENCE)
+        return self.process.returncode
 
     def said(self) -> str:
         """What snakemake printed."""
@@ -97,4 +93,3 @@ def gate(flow: Workflow, what: str, seed: int = 43) -> Path:
     path = flow.folder / "gate" / f"{what}_{seed}"
     path.touch()
     return path
-

@@ -1,18 +1,14 @@
 """Fixtures of the tests on a real Slurm: `make test-cluster`."""
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "workflow")]
-
 from cases import digests, new_case
 from install import have_slurm
 from private_slurm import PrivateSlurm
-from real_workflow import Workflow
+from real_workflow import Workflow, new_workflow
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +43,19 @@ def trained(prepared: Workflow, tmp_path_factory: pytest.TempPathFactory) -> dic
 def case(prepared: Workflow, tmp_path: Path) -> Workflow:
     """A case of the test's own."""
     return prepared.duplicate(tmp_path / "workflow")
+
+
+@pytest.fixture(scope="session")
+def smoke_digests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the smoke suite, made on this machine without a queue."""
+    flow = new_workflow(tmp_path_factory.mktemp("local") / "workflow", suite="smoke")
+    flow.make("--cores", "2")
+    found = digests(flow)
+    assert {"smoke/metrics.parquet", "smoke/tables/table1.md", "smoke/figures/tradeoff.pdf"} <= set(found)
+    return found
+
+
+@pytest.fixture
+def smoke(tmp_path: Path) -> Workflow:
+    """The smoke suite, of which nothing is made."""
+    return new_workflow(tmp_path / "workflow", suite="smoke")

@@ -28,6 +28,8 @@ def qstat(queue: Path, arguments: list[str]) -> str:
     if not (queue / f"{job}.job").exists():
         sys.exit(f"qstat: Unknown Job Id {job}")
     status = queue / f"{job}.status"
+    if not status.exists() and not Path(f"/proc/{job}").exists():  # killed with its shell, so nobody wrote the status
+        status.write_text("137\n", encoding="utf-8")
     return f"    job_state = F\n    Exit_status = {status.read_text()}" if status.exists() else "    job_state = R"
 
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 from daemons import Daemons, succeeds, wait_until
 
 # Job steps drop SLURM_CONF before their inner srun, so the configuration must also be where srun looks by itself.
@@ -59,15 +60,23 @@ class PrivateSlurm:
 
     def memory_asked(self, job: str) -> int:
         """MB that a job asked for."""
-        return int(self.ask("squeue", "--noheader", "--states=all", f"--jobs={job}", "--Format=MinMemory").strip().removesuffix("M"))
+        return int(
+            self.ask("squeue", "--noheader", "--states=all", f"--jobs={job}", "--Format=MinMemory").strip().removesuffix("M")
+        )
 
     def node(self, state: str) -> None:
         """Set the node to a state as an administrator does."""
         self.ask("scontrol", "update", f"nodename={self.host}", f"state={state}", "reason=test")
 
     def start_now(self, job: str) -> None:
-        """Spare a requeued job the two minutes that Slurm lets it wait."""
+        """Spare a requeued job the two minutes that Slurm lets it wait, once its former start has left the node."""
+        wait_until(lambda: not self._on_node(job), f"job {job} has left the node", 60)
         self.ask("scontrol", "update", f"jobid={job}", "starttime=now")
+
+    def _on_node(self, job: str) -> bool:
+        return any(
+            f"slurmstepd: [{job}." in " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
+        )
 
     def cancel_all(self) -> None:
         """Leave no job to the next test."""
@@ -106,7 +115,9 @@ class PrivateSlurm:
     def _refuse_another_slurm(self) -> None:
         ours = DEFAULT.is_symlink() and not succeeds("scontrol", "ping")  # left by a test run that was killed
         if DEFAULT.exists() and not ours:
-            raise SystemExit(f"make test-cluster starts a Slurm of its own, but {DEFAULT} is there: use a machine or container without.")
+            raise SystemExit(
+                f"make test-cluster starts a Slurm of its own, but {DEFAULT} is there: use a machine or container without."
+            )
 
     def _configuration(self) -> str:
         lines = f"""
