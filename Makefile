@@ -2,6 +2,7 @@
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks
+# make test-cluster  tests on a real Slurm, which it installs and starts: root and apt-get, minutes
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
