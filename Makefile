@@ -2,6 +2,7 @@
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks        make fuzz   more broken input
+# make test-cluster  tests on a real Slurm, which it installs and starts: root and apt-get, minutes
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
@@ -48,7 +49,7 @@ lint: .venv/ready
 	.venv/bin/snakemake --lint
 
 lock:
-	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,notebook,dev]' | $(PYTHON) envs/lock.py
+	$(PYTHON) -m pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,cluster,notebook,dev]' | $(PYTHON) envs/lock.py
 
 # The CUDA build of torch is large; --no-cache-dir would save space, the cache saves time.
 .venv/ready: requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
 """Write requirements.lock and envs/stability-gap.yaml from what pip resolves for this package and all its extras.
 
-pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,notebook,dev]' | python envs/lock.py
+pip install --dry-run --ignore-installed --quiet --report - '.[pipeline,slurm,cluster,notebook,dev]' | python envs/lock.py
 
 Every version is pinned by name alone: no addresses, so that any index serves. CUDA's packages exist for Linux only.
 """
@@ -23,7 +23,7 @@ def direct_dependencies() -> list[str]:
     """Names in pyproject.toml, but for development tools."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["pipeline"], *extras["slurm"], *extras["notebook"]]
+    wanted = [*project["dependencies"], *extras["pipeline"], *extras["slurm"], *extras["cluster"], *extras["notebook"]]
     return sorted(wanted, key=str.lower)
 
 

@@ -1,0 +1,32 @@
+"""Slurm with accounting, asked by sacct, with training as job arrays."""
+
+from cases import TRAIN, Call, digests, gate, runs
+from private_slurm import PrivateSlurm
+from real_workflow import Workflow
+
+ACCOUNTING = True
+OPTIONS = ("--slurm-status-command", "sacct", "--slurm-array-jobs", "train", "--default-resources", "slurm_account=lab")
+
+
+def test_the_smoke_suite(slurm: PrivateSlurm, smoke: Workflow, smoke_digests: dict[str, str]) -> None:
+    """Twelve training jobs are one array: inputs, array, numbers, and what is shown."""
+    with Call(smoke, *OPTIONS) as call:
+        assert call.end() == 0, call.said()
+    assert slurm.entries() == 4
+    assert "lab" in slurm.ask("sacct", "--allocations", "--noheader", "--format=Account", "--starttime=now-1hours")
+    assert digests(smoke) == smoke_digests
+
+
+def test_a_failing_task_of_an_array_loses_no_other(slurm: PrivateSlurm, case: Workflow, trained: dict[str, str]) -> None:
+    broken = gate(case, "broken")
+    before = slurm.entries()
+    with Call(case, *TRAIN, *OPTIONS, "--retries", "0") as first:
+        assert first.end() == 1, first.said()
+    kept = runs(case)
+    assert set(kept) == {42, 44}
+    assert slurm.entries() == before + 1
+    broken.unlink()
+    with Call(case, *TRAIN, *OPTIONS) as again:
+        assert again.end() == 0, again.said()
+    assert {seed: runs(case)[seed] for seed in kept} == kept
+    assert digests(case) == trained
