@@ -5,13 +5,16 @@ shows all that Snakemake says; .snakemake/log/ keeps that of every run in any ca
 """
 
 import logging
+import re
 import sys
+import traceback
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from stability_gap import terminal
+from stability_gap.errors import why_not_written
 from stability_gap.terminal.failure import failure
 from stability_gap.terminal.planned import planned
 from stability_gap.terminal.status import Status, opening
@@ -38,6 +41,18 @@ CHATTER = (
 )
 
 
+# A traceback of Snakemake's own that ends in the system's refusal to write.
+REFUSAL = re.compile(r"^(?:OSError|PermissionError): \[Errno (\d+)\] .*$", re.MULTILINE)
+
+
+def refused(text: str) -> str:
+    """Put one sentence in the place of Snakemake's traceback where it could not write what it keeps of a run."""
+    found = REFUSAL.search(text)
+    if not found or "Traceback" not in text:
+        return text
+    return f"error: Snakemake cannot write into .snakemake in this folder: {why_not_written(OSError(int(found[1]), ''))}"
+
+
 class LogHandler(LogHandlerBase):
     """Write to the terminal: stderr, or stdout in a dry run, as Snakemake does."""
 
@@ -49,6 +64,8 @@ class LogHandler(LogHandlerBase):
         self.status: Status | None = None
         self.planned: list[dict[str, Any]] = []
         self.failed: list[str] = []
+        # Snakemake keeps a log of its own: where the disk is full, a traceback for each of its lines would hide our errors.
+        logging.raiseExceptions = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write what a record has for the user."""
@@ -58,7 +75,7 @@ class LogHandler(LogHandlerBase):
         except BrokenPipeError:
             raise
         except Exception:
-            self.handleError(record)
+            traceback.print_exc()  # a bug of ours; the run goes on
 
     def lines(self, record: logging.LogRecord) -> list[str]:
         """Turn a record into lines; none where the user need not know."""
@@ -82,7 +99,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_ERROR:
                 return self.fail(record.__dict__)
             case None | LogEvent.ERROR | LogEvent.GROUP_ERROR:
-                text = self.format(record)
+                text = refused(self.format(record) or "")
                 chatter = record.levelno < logging.WARNING and text.startswith(CHATTER) and not self.failed
                 return [text] if text and text != "None" and not chatter and "provenance/metadata" not in text else []
             case "said":

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stability_gap.errors import UserError
+from stability_gap.errors import UserError, why_not_written
 
 METRICS = ["benchmark", "optimizer", "seed", "metric", "context", "value"]  # columns of metrics.parquet
 
@@ -31,9 +31,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}. Check the folder, its rights and free space."
-        ) from error
+        raise UserError(f"cannot write {path}: {why_not_written(error)}") from error
     finally:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
 
