@@ -1,7 +1,7 @@
 # make results   everything from nothing: environment, data, training, tables, figures
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
-# make test      all tests        make lint   all checks
+# make test      all tests        make lint   all checks       make test-reliability   kills, full disks, odd machines (root)
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
@@ -11,7 +11,12 @@ CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: results report notebook publish verify test test-cluster lint lock
+# Where the home folder cannot be written, as for a service or in a container, snakemake's cache lies here.
+ifneq ($(shell test -w "$(HOME)" && echo yes),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
+
+.PHONY: results report notebook publish verify test test-cluster test-reliability lint lock
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
@@ -35,6 +40,10 @@ test: .venv/ready
 
 test-cluster: .venv/ready
 	.venv/bin/pytest --override-ini addopts= -q tests/cluster
+
+# What killed processes, full disks, odd machines do; docs/reliability.md. Root, faketime, disorderfs; RELIABILITY_SUITE=small is faster.
+test-reliability: .venv/ready
+	.venv/bin/pytest --override-ini addopts= -q -p no:cacheprovider tests/reliability
 
 lint: .venv/ready
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -5,6 +5,7 @@ shows all that Snakemake says; .snakemake/log/ keeps that of every run in any ca
 """
 
 import logging
+import os
 import re
 import sys
 import traceback
@@ -41,16 +42,22 @@ CHATTER = (
 )
 
 
-# A traceback of Snakemake's own that ends in the system's refusal to write.
-REFUSAL = re.compile(r"^(?:OSError|PermissionError): \[Errno (\d+)\] .*$", re.MULTILINE)
+# A traceback of Snakemake's own that ends in the system's refusal to write, and the file where it names one.
+REFUSAL = re.compile(r"^(?:OSError|PermissionError|FileNotFoundError): \[Errno (\d+)\] [^:\n]*(?:: '(.+)')?$", re.MULTILINE)
 
 
 def refused(text: str) -> str:
-    """Put one sentence in the place of Snakemake's traceback where it could not write what it keeps of a run."""
+    """Put one line in the place of Snakemake's traceback where it could not write."""
     found = REFUSAL.search(text)
     if not found or "Traceback" not in text:
         return text
-    return f"error: Snakemake cannot write into .snakemake in this folder: {why_not_written(OSError(int(found[1]), ''))}"
+    if "SourceCache(" in text:
+        return (
+            f"error: Snakemake cannot keep its cache in the home folder: {os.strerror(int(found[1]))}: {found[2]}."
+            " Set HOME, or XDG_CACHE_HOME, to a folder that you may write to."
+        )
+    place = found[2] or "what it notes in .snakemake"
+    return f"error: Snakemake cannot write {place}: {why_not_written(OSError(int(found[1]), ''))}"
 
 
 class LogHandler(LogHandlerBase):
@@ -82,8 +89,8 @@ class LogHandler(LogHandlerBase):
         told, event = self.told(record), getattr(record, "event", None)
         if not self.full:
             return told
-        text = self.format(record)
-        own = told if event in (LogEvent.JOB_FINISHED, "plan") else []
+        text = refused(self.format(record) or "")
+        own = told if event in (LogEvent.JOB_FINISHED, LogEvent.JOB_ERROR, "plan") else []
         return [text, *own] if text and text != "None" and event != "plan" else own
 
     def told(self, record: logging.LogRecord) -> list[str]:

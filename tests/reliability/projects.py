@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,19 @@ SMALL = {
     "seeds": [42, 43, 44],
     "figures": ["tradeoff"],
 }
-PARQUET = "results/runs/split_digits_smoke/{optimizer}/{seeds}/{file}"
+
+# What is made again in a trial: folders and files that are removed, and what is asked for. Each takes 2 to 4 jobs.
+RUNS, METRICS = "results/runs/split_digits_smoke", "results/small/metrics.parquet"
+WORK = {
+    "images": (["results/data", "results/streams"], ["results/streams/split_digits_smoke/stream.npz"]),
+    "two runs": ([f"{RUNS}/sgd/44", f"{RUNS}/ngm_sgd/42-43", METRICS], [METRICS]),
+    "two more": ([f"{RUNS}/sgd/42-43", f"{RUNS}/ngm_sgd/44", METRICS], [METRICS]),
+    "analysis": (
+        [METRICS, "results/small/statistics.csv", "results/small/agreement.csv"],
+        ["results/small/statistics.csv", "results/small/agreement.csv"],
+    ),
+    "pages": (["results/small/tables", "results/small/figures", "results/small/report.html"], []),
+}
 
 
 def new_small(folder: Path) -> Workflow:
@@ -23,6 +36,15 @@ def new_small(folder: Path) -> Workflow:
     flow = new_workflow(folder, suite="small")
     flow.configure(lambda values: values["suites"].update(small=copy.deepcopy(SMALL)))
     return flow
+
+
+def remove(flow: Workflow, work: str) -> list[str]:
+    """Remove some results; what to ask for, so that they and little else are made again."""
+    removed, targets = WORK[work]
+    for path in removed:
+        place = flow.folder / path
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    return targets
 
 
 def digests(flow: Workflow) -> dict[str, str]:
@@ -50,8 +72,14 @@ def call_again(flow: Workflow, *arguments: str) -> tuple[str, bool]:
 
 
 def clear_errors(done: "subprocess.CompletedProcess[str]") -> list[str]:
-    """The errors of a call that failed, each one line; it fails where somebody is shown a traceback."""
+    """The lines that tell of errors in a call that failed; fails where anybody is shown a traceback."""
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stdout, done.stdout
-    found = re.findall(r"^\s*(?:error|WorkflowError|LockException|OSError)?:? ?.*$", done.stdout, re.MULTILINE)
-    return [line.strip() for line in found if re.search(r"\berror: ", line)]
+    return [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: ")]
+
+
+def finished_outputs(said: str) -> list[str]:
+    """Files of the jobs that snakemake has called finished."""
+    ids = set(re.findall(r"^Finished jobid: (\d+) ", said, re.MULTILINE))
+    described = re.findall(r"^    output: (.+)\n(?:    .*\n)*?    jobid: (\d+)$", said, re.MULTILINE)
+    return [name for names, job in described if job in ids for name in names.split(", ")]

@@ -3,8 +3,6 @@
 import contextlib
 import os
 import random
-import re
-import shutil
 import signal
 import subprocess
 import time
@@ -13,25 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from projects import call_again, differences, digests
+from projects import WORK, call_again, differences, digests, finished_outputs, remove
 from real_workflow import FULL, Workflow
 
 PATIENCE = 600  # seconds until a test gives up waiting; a busy machine can take minutes
 TRIALS = 10
 LONGEST = 3.0  # seconds after a line of snakemake's: jobs take about as long
-
-# What is made again in a trial: folders and files that are removed, and what is asked for. Each takes 2 to 4 jobs.
-RUNS, METRICS = "results/runs/split_digits_smoke", "results/small/metrics.parquet"
-WORK = {
-    "images": (["results/data", "results/streams"], ["results/streams/split_digits_smoke/stream.npz"]),
-    "two runs": ([f"{RUNS}/sgd/44", f"{RUNS}/ngm_sgd/42-43", METRICS], [METRICS]),
-    "two more": ([f"{RUNS}/sgd/42-43", f"{RUNS}/ngm_sgd/44", METRICS], [METRICS]),
-    "analysis": (
-        [METRICS, "results/small/statistics.csv", "results/small/agreement.csv"],
-        ["results/small/statistics.csv", "results/small/agreement.csv"],
-    ),
-    "pages": (["results/small/tables", "results/small/figures", "results/small/report.html"], []),
-}
 
 
 def everything(started: "subprocess.Popen[bytes]", family: list[psutil.Process]) -> None:
@@ -74,11 +59,7 @@ KILLS: dict[str, tuple[Callable[..., None], int]] = {
 def test_a_kill_costs_what_was_running_and_nothing_else(finished, right, seed, tally, tmp_path, kind, number):
     chance = random.Random(f"{seed} {kind} {number}")
     work = chance.choice(list(WORK))
-    removed, targets = WORK[work]
-    for path in removed:
-        place = finished.folder / path
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-    call = ("--cores", "2", *FULL, *targets)
+    call = ("--cores", "2", *FULL, *remove(finished, work))
     output = tmp_path / "output.txt"
     # A line of its output, and so long after it: equally likely in every job, not in proportion to its time.
     line, delay = chance.randrange(5, 110 if work == "pages" else 70), chance.uniform(0, LONGEST)
@@ -102,7 +83,6 @@ def test_a_kill_costs_what_was_running_and_nothing_else(finished, right, seed, t
     print(f"{len(done)} files of finished jobs, {len(struck)} processes of jobs hit, lock left: {locked}")
     assert wrong == [], again
     assert remade == [], again
-    assert "Nothing to be done" in finished.make("--cores", "2", *targets)
     assert not list(finished.folder.glob("results/**/.*.tmp*")) or "SIGKILL" in kind
     assert locked <= ("SIGKILL, snakemake" in kind), "only a kill that nobody can catch may leave a lock"
     assert "Traceback" not in said
@@ -137,10 +117,3 @@ def strike(flow: Workflow, call: tuple[str, ...], output: Path, line: int, delay
             everything(started, family)
             started.wait()
     return family[1:]
-
-
-def finished_outputs(said: str) -> list[str]:
-    """Files of the jobs that snakemake has called finished."""
-    ids = set(re.findall(r"^Finished jobid: (\d+) ", said, re.MULTILINE))
-    described = re.findall(r"^    output: (.+)\n(?:    .*\n)*?    jobid: (\d+)$", said, re.MULTILINE)
-    return [name for names, job in described if job in ids for name in names.split(", ")]

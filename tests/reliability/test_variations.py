@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projects import differences, digests
+from projects import clear_errors, differences, digests
 from real_workflow import PARTS, Workflow
 from variations import VARIATIONS
 
@@ -21,6 +21,14 @@ def test_the_same_bytes_under_a_variation(varied, tally, tmp_path, name):
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
     assert different == [], shown(different, varied, flow)
+
+
+def test_a_home_that_cannot_be_written_is_named(varied, tmp_path):
+    flow = unmade(varied, tmp_path / "workflow")
+    refused = flow.snakemake("--cores", "2", HOME="/proc/nobody")
+    (line,) = clear_errors(refused)
+    assert "Snakemake cannot keep its cache in the home folder" in line
+    assert "XDG_CACHE_HOME" in line
 
 
 def unmade(built: Workflow, folder: Path) -> Workflow:

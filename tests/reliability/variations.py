@@ -1,4 +1,4 @@
-"""Ways in which machines, users and shells differ: those of Debian's reprotest that apply, and what a user may have in the environment."""
+"""Ways in which machines, users and shells differ: reprotest's as far as they apply, and what a user may have lying about."""
 
 import functools
 import operator
@@ -117,7 +117,7 @@ def all_of(variations: Iterable[Variation]) -> Variation:
 
 REPROTEST = {  # a host name can only be set before the rights are given up
     "path with spaces and other letters": Variation(folder=ODD_PATH),
-    "home that cannot be": Variation(environment={"HOME": "/proc/nobody"}),
+    "home that cannot be": Variation(environment={"HOME": "/proc/nobody", "XDG_CACHE_HOME": "cache"}),
     "time zone": Variation(environment={"TZ": "Pacific/Kiritimati"}),
     "locale tr_TR.UTF-8": locale("tr_TR.UTF-8"),
     "umask 077": Variation(shell("umask 077")),
