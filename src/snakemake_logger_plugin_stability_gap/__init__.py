@@ -54,7 +54,7 @@ def refused(text: str) -> str:
     if "SourceCache(" in text:
         return (
             f"error: Snakemake cannot keep its cache in the home folder: {os.strerror(int(found[1]))}: {found[2]}."
-            " Set HOME, or XDG_CACHE_HOME, to a folder that you may write to."
+            " Set HOME, or XDG_CACHE_HOME, to the full path of a folder that you may write to."
         )
     place = found[2] or "what it notes in .snakemake"
     return f"error: Snakemake cannot write {place}: {why_not_written(OSError(int(found[1]), ''))}"

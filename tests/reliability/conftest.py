@@ -76,9 +76,16 @@ def finished(undisturbed: Workflow, tmp_path: Path) -> Workflow:
 
 
 @pytest.fixture(scope="session")
-def varied(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+def varied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """The suite that is built under variations, built without any."""
-    folder = tmp_path_factory.mktemp("varied") / "workflow"
-    flow = new_small(folder) if VARIED == "small" else new_workflow(folder, suite=VARIED)
+    if VARIED == "small":
+        return request.getfixturevalue("undisturbed")
+    flow = new_workflow(tmp_path_factory.mktemp("varied") / "workflow", suite=VARIED)
     flow.make("--cores", "2")
     return flow
+
+
+@pytest.fixture(scope="session")
+def varied_suite() -> str:
+    """Its name."""
+    return VARIED

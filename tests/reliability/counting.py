@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 
 
@@ -13,6 +14,8 @@ class Row:
     tried: int = 0
     survived: int = 0
     lost: int = 0
+    suite: str = "small"
+    date: str = field(default_factory=lambda: f"{datetime.now():%Y-%m-%d}")
 
 
 @dataclass
@@ -21,9 +24,9 @@ class Tally:
 
     rows: dict[str, Row] = field(default_factory=dict)
 
-    def count(self, fault: str, *, survived: bool, lost: int = 0) -> None:
+    def count(self, fault: str, *, survived: bool, lost: int = 0, suite: str = "small") -> None:
         """One more trial. lost: finished files made again without need, and files of wrong bytes."""
-        row = self.rows.setdefault(fault, Row(fault))
+        row = self.rows.setdefault(fault, Row(fault, suite=suite))
         row.tried += 1
         row.survived += survived
         row.lost += lost
@@ -33,10 +36,9 @@ class Tally:
         old: dict[str, Row] = {}
         if path.exists():
             with path.open(encoding="utf-8", newline="") as handle:
-                old = {
-                    line["fault"]: Row(line["fault"], *(int(line[key]) for key in ("tried", "survived", "lost")))
-                    for line in csv.DictReader(handle)
-                }
+                for line in csv.DictReader(handle):
+                    numbers = (int(line[key]) for key in ("tried", "survived", "lost"))
+                    old[line["fault"]] = Row(line["fault"], *numbers, line["suite"], line["date"])
         with path.open("w", encoding="utf-8", newline="") as handle:
             writer = csv.DictWriter(handle, [each.name for each in fields(Row)], lineterminator="\n")
             writer.writeheader()

@@ -92,7 +92,7 @@ def strike(flow: Workflow, call: tuple[str, ...], output: Path, line: int, delay
     """Start a call, wait for a line of its output and some time, kill; the jobs that were hit, once snakemake has ended."""
     with output.open("wb") as handle:
         started = subprocess.Popen(
-            ["snakemake", *call],
+            ["env", "--default-signal=INT", "snakemake", *call],  # a shell has those behind & ignore it
             cwd=flow.folder,
             env=flow.environment,
             stdout=handle,

@@ -11,13 +11,13 @@ from variations import VARIATIONS
 
 
 @pytest.mark.parametrize("name", VARIATIONS)
-def test_the_same_bytes_under_a_variation(varied, tally, tmp_path, name):
+def test_the_same_bytes_under_a_variation(varied, varied_suite, tally, tmp_path, name):
     variation = VARIATIONS[name]
     flow = unmade(varied, tmp_path / variation.folder)
     with variation.place(flow) as seen:
-        done = seen.run(*variation.command("snakemake", "--cores", variation.cores))
+        done = seen.run(*variation.command(seen.folder, "snakemake", "--cores", variation.cores))
     different = differences(digests(flow), digests(varied)) if done.returncode == 0 else ["(no results)"]
-    tally.count(name, survived=not different, lost=len(different))
+    tally.count(name, survived=not different, lost=len(different), suite=varied_suite)
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
     assert different == [], shown(different, varied, flow)

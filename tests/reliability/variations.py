@@ -53,10 +53,10 @@ class Variation:
             self.mounted or other.mounted,
         )
 
-    def command(self, *call: str) -> list[str]:
-        """The call as it is varied."""
+    def command(self, folder: Path, *call: str) -> list[str]:
+        """The call as it is varied, in this folder."""
         removed = [part for name, value in self.environment.items() if value is None for part in ("-u", name)]
-        added = [f"{name}={value}" for name, value in self.environment.items() if value is not None]
+        added = [f"{name}={value.format(folder=folder)}" for name, value in self.environment.items() if value is not None]
         return ["env", *removed, *added, *self.before, *call]
 
     @contextmanager
@@ -117,7 +117,7 @@ def all_of(variations: Iterable[Variation]) -> Variation:
 
 REPROTEST = {  # a host name can only be set before the rights are given up
     "path with spaces and other letters": Variation(folder=ODD_PATH),
-    "home that cannot be": Variation(environment={"HOME": "/proc/nobody", "XDG_CACHE_HOME": "cache"}),
+    "home that cannot be": Variation(environment={"HOME": "/proc/nobody", "XDG_CACHE_HOME": "{folder}/cache"}),
     "time zone": Variation(environment={"TZ": "Pacific/Kiritimati"}),
     "locale tr_TR.UTF-8": locale("tr_TR.UTF-8"),
     "umask 077": Variation(shell("umask 077")),

@@ -98,7 +98,7 @@ REFUSALS = {
     ),
     "    self._sourcecache = SourceCache(\nPermissionError: [Errno 13] Permission denied: '/nonexistent'": (
         "error: Snakemake cannot keep its cache in the home folder: Permission denied: /nonexistent. Set HOME, or XDG_CACHE_HOME,"
-        " to a folder that you may write to.\n"
+        " to the full path of a folder that you may write to.\n"
     ),
 }
 
