@@ -2,7 +2,8 @@
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks        make fuzz   more broken input
-# make test-cluster  tests on a real Slurm, which it installs and starts: root and apt-get, minutes
+# make test-cluster      a real Slurm, which it installs and starts: root and apt-get, minutes
+# make test-reliability  kills, full disks, odd machines: root
 # make lock      resolve versions again
 SUITE ?= digits
 PYTHON ?= python3
@@ -12,7 +13,12 @@ CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: results report notebook publish verify test fuzz test-cluster lint lock
+# Where the home folder cannot be written, as for a service or in a container, snakemake's cache lies here.
+ifneq ($(shell test -w "$(HOME)" && echo yes),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
+
+.PHONY: results report notebook publish verify test fuzz test-cluster test-reliability lint lock
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
@@ -41,6 +47,10 @@ fuzz: .venv/ready
 
 test-cluster: .venv/ready
 	.venv/bin/pytest --override-ini addopts= -q tests/cluster
+
+# What killed processes, full disks, odd machines do; docs/reliability.md. Root, faketime, disorderfs; RELIABILITY_SUITE=small is faster.
+test-reliability: .venv/ready
+	.venv/bin/pytest --override-ini addopts= -q -p no:cacheprovider tests/reliability
 
 lint: .venv/ready
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .

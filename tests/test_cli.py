@@ -169,6 +169,23 @@ def test_seeds_that_are_none_are_refused_before_anything_is_made(command, config
     assert not (tmp_path / "run").exists()
 
 
+def test_errors_that_a_full_disk_keeps_out_of_the_log_are_shown(tmp_path):
+    asked = [
+        "--quiet",
+        "--log",
+        "/dev/full",
+        "metrics",
+        str(tmp_path / "nothing.parquet"),
+        "-o",
+        str(tmp_path / "metrics.parquet"),
+    ]
+    done = subprocess.run([sys.executable, "-m", "stability_gap.cli", *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: {tmp_path}/nothing.parquet does not exist; run the step that makes it (snakemake {tmp_path}/nothing.parquet)."
+    ]
+
+
 def test_log_holds_what_was_told(command, config_file, tmp_path):
     log = tmp_path / "logs" / "deep" / "settings.log"
     _, _, told = command("--log", log, "settings", "nothing", "ngm_sgd", "--config", config_file)

@@ -402,6 +402,14 @@ def test_costs_have_two_digits(value, text):
     assert load_generator("generate_costs").number(value) == text
 
 
+def test_the_reliability_page_has_the_counts_and_nothing_was_lost(capsys):
+    assert load_generator("generate_reliability").main(["--check"]) == 0, capsys.readouterr().err
+    counts = pd.read_csv(DOCS / "reliability.csv")
+    assert len(counts) > 10
+    assert (counts["survived"] == counts["tried"]).all()
+    assert (counts["lost"] == 0).all()
+
+
 def test_every_journey_is_listed() -> None:
     text = (DOCS / "journeys.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^\| (?!journey|---)", text, flags=re.MULTILINE)) == 9

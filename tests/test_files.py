@@ -89,6 +89,15 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [(28, "Free some space"), (122, "Free some space"), (30, "can only be read"), (13, "the right to write"), (5, "Check")],
+)
+def test_a_refusal_of_the_system_is_told_with_its_fix(tmp_path, number, fix):
+    with pytest.raises(UserError, match=rf"table\.csv: {os.strerror(number)}\. .*{fix}"):
+        files.write_atomically(tmp_path / "table.csv", half_written(OSError(number, "whatever a library says of it")))
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_file_where_a_folder_should_be_is_told(tmp_path, name):
     (tmp_path / "taken").write_text("a file")
@@ -285,6 +294,20 @@ def test_a_changed_byte_in_npz_is_noticed(tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.npz is damaged"):
         read_arrays(tmp_path / "a.npz")
+
+
+def test_a_changed_value_in_json_is_noticed_and_an_edit_can_be_kept(tmp_path):
+    path = tmp_path / "facts.json"
+    files.write_json(path, {"classes": 10, 2: "a", 10: [0.1, float("nan")]})
+    whole = path.read_text()
+    assert list(files.read_json(path)) == ["10", "2", "classes"]
+    path.write_text(whole.replace('"classes": 10', '"classes": 12'))
+    with pytest.raises(
+        UserError, match=r"facts\.json does not match its checksum: .* Delete it and run again; to keep an edit, "
+    ):
+        files.read_json(path)
+    path.write_text("".join(line for line in path.read_text().splitlines() if '"checksum"' not in line))
+    assert files.read_json(path)["classes"] == 12
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n1,2,3\n"])

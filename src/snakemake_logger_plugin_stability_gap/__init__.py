@@ -5,13 +5,17 @@ shows all that Snakemake says; .snakemake/log/ keeps that of every run in any ca
 """
 
 import logging
+import os
+import re
 import sys
+import traceback
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from stability_gap import terminal
+from stability_gap.errors import why_not_written
 from stability_gap.terminal.failure import failure
 from stability_gap.terminal.planned import planned
 from stability_gap.terminal.status import Status, opening
@@ -38,6 +42,24 @@ CHATTER = (
 )
 
 
+# A traceback of Snakemake's own that ends in the system's refusal to write, and the file where it names one.
+REFUSAL = re.compile(r"^(?:OSError|PermissionError|FileNotFoundError): \[Errno (\d+)\] [^:\n]*(?:: '(.+)')?$", re.MULTILINE)
+
+
+def refused(text: str) -> str:
+    """Put one line in the place of Snakemake's traceback where it could not write."""
+    found = REFUSAL.search(text)
+    if not found or "Traceback" not in text:
+        return text
+    if "SourceCache(" in text:
+        return (
+            f"error: Snakemake cannot keep its cache in the home folder: {os.strerror(int(found[1]))}: {found[2]}."
+            " Set HOME, or XDG_CACHE_HOME, to the full path of a folder that you may write to."
+        )
+    place = found[2] or "what it notes in .snakemake"
+    return f"error: Snakemake cannot write {place}: {why_not_written(OSError(int(found[1]), ''))}"
+
+
 class LogHandler(LogHandlerBase):
     """Write to the terminal: stderr, or stdout in a dry run, as Snakemake does."""
 
@@ -49,6 +71,8 @@ class LogHandler(LogHandlerBase):
         self.status: Status | None = None
         self.planned: list[dict[str, Any]] = []
         self.failed: list[str] = []
+        # Snakemake keeps a log of its own: where the disk is full, a traceback for each of its lines would hide our errors.
+        logging.raiseExceptions = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write what a record has for the user."""
@@ -58,15 +82,15 @@ class LogHandler(LogHandlerBase):
         except BrokenPipeError:
             raise
         except Exception:
-            self.handleError(record)
+            traceback.print_exc()  # a bug of ours; the run goes on
 
     def lines(self, record: logging.LogRecord) -> list[str]:
         """Turn a record into lines; none where the user need not know."""
         told, event = self.told(record), getattr(record, "event", None)
         if not self.full:
             return told
-        text = self.format(record)
-        own = told if event in (LogEvent.JOB_FINISHED, "plan") else []
+        text = refused(self.format(record) or "")
+        own = told if event in (LogEvent.JOB_FINISHED, LogEvent.JOB_ERROR, "plan") else []
         return [text, *own] if text and text != "None" and event != "plan" else own
 
     def told(self, record: logging.LogRecord) -> list[str]:
@@ -82,7 +106,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_ERROR:
                 return self.fail(record.__dict__)
             case None | LogEvent.ERROR | LogEvent.GROUP_ERROR:
-                text = self.format(record)
+                text = refused(self.format(record) or "")
                 chatter = record.levelno < logging.WARNING and text.startswith(CHATTER) and not self.failed
                 return [text] if text and text != "None" and not chatter and "provenance/metadata" not in text else []
             case "said":

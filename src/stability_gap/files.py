@@ -14,11 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stability_gap.errors import UserError
+from stability_gap.errors import UserError, why_not_written
 
 METRICS = ["benchmark", "optimizer", "seed", "metric", "context", "value"]  # columns of metrics.parquet
 
 SEAL = b"stability-gap sha256:"  # stands before the checksum of a parquet file of ours
+CHECKSUM = "checksum"  # the key of that of a JSON object of ours
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -33,9 +34,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}. Check the folder, its rights and free space."
-        ) from error
+        raise UserError(f"cannot write {path}: {why_not_written(error)}") from error
     finally:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
 
@@ -46,18 +45,37 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON with sorted keys and a final newline."""
+    """Write `content` as JSON with sorted keys and a final newline; an object gets a key `checksum`, of all the others."""
+    if isinstance(content, dict):
+        content = json.loads(json.dumps(content))  # keys are texts, as they will be read
+        content = {**content, CHECKSUM: _checksum(content)}
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Errors: UserError where it is missing or no JSON."""
+    """Read a JSON file; of an object that `write_json` wrote, the checksum is verified and left out.
+
+    Errors: UserError where the file is missing, no JSON, or does not match its checksum.
+    """
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8"))
+        content = parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; run the step that makes it (snakemake {path}).") from error
     except (ValueError, OSError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); delete it and run again.") from error
+    if isinstance(content, dict) and CHECKSUM in content:
+        told = content.pop(CHECKSUM)
+        if told != _checksum(content):
+            raise UserError(
+                f"{path} does not match its checksum: it was damaged or edited. Delete it and run again;"
+                f" to keep an edit, remove its key {CHECKSUM}."
+            )
+    return content
+
+
+def _checksum(content: dict[Any, Any]) -> str:
+    """Digest what a JSON object says, however it is laid out."""
+    return f"sha256:{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"
 
 
 def parse_json(text: str) -> Any:

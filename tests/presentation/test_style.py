@@ -36,6 +36,14 @@ def test_saving_one_figure_twice_gives_the_same_bytes(tmp_path):
         assert path.read_bytes() == again.read_bytes()
 
 
+def test_somebodys_matplotlibrc_changes_nothing():
+    own = {"axes.grid": True, "savefig.bbox": "tight", "savefig.facecolor": "pink", "xtick.top": True, "path.simplify": False}
+    plain = {form: style.render(draw(), form) for form in ("svg", "pdf", "png")}
+    with mpl.rc_context(own):
+        assert {form: style.render(draw(), form) for form in plain} == plain
+        assert mpl.rcParams["savefig.facecolor"] == "pink"  # as it was, for what is drawn elsewhere
+
+
 def test_files_hold_no_date_and_no_version():
     for form in ("svg", "pdf", "png"):
         content = style.render(draw(), form)

@@ -21,6 +21,7 @@ def handler(monkeypatch: pytest.MonkeyPatch, **settings: bool) -> LogHandler:
     plain = dict.fromkeys(("printshellcmds", "verbose", "debug_dag", "stdout", "dryrun"), False)
     config = configuration.resolve({**configuration.read("config.yaml"), "suite": "smoke", "results": "nowhere"})
     monkeypatch.setattr(terminal, "_announced", [Suite(config, 2, None, [])])
+    monkeypatch.setattr(logging, "raiseExceptions", True)  # is set to False; put back at the end
     made = LogHandler(SimpleNamespace(**{**plain, **settings}), None)
     made.setFormatter(DefaultFormatter())
     made.stream = io.StringIO()
@@ -84,3 +85,43 @@ def test_failures_are_shown_at_once_and_at_the_end(monkeypatch: pytest.MonkeyPat
 def test_in_full_everything_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = handler(monkeypatch, printshellcmds=True)
     assert log(shown, "Select jobs to execute...") == "Select jobs to execute...\n"
+
+
+REFUSALS = {
+    "OSError: [Errno 28] No space left on device": (
+        "error: Snakemake cannot write what it notes in .snakemake: No space left on device. Free some space on its disk, then"
+        " run the same command again: what is finished stays.\n"
+    ),
+    "PermissionError: [Errno 13] Permission denied: 'results/small'": (
+        "error: Snakemake cannot write results/small: Permission denied. It belongs to another user, or its folder may only be"
+        " read; give yourself the right to write there.\n"
+    ),
+    "    self._sourcecache = SourceCache(\nPermissionError: [Errno 13] Permission denied: '/nonexistent'": (
+        "error: Snakemake cannot keep its cache in the home folder: Permission denied: /nonexistent. Set HOME, or XDG_CACHE_HOME,"
+        " to the full path of a folder that you may write to.\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("end", REFUSALS)
+def test_a_refusal_of_the_system_is_one_line(monkeypatch: pytest.MonkeyPatch, end: str, full: bool) -> None:
+    shown = handler(monkeypatch, printshellcmds=full)
+    assert log(shown, f"Traceback (most recent call last):\n  File …\n{end}\n", logging.ERROR) == REFUSALS[end]
+    assert log(shown, f"ValueError: {end}", logging.ERROR) == f"ValueError: {end}\n"  # no refusal, shown as it stands
+
+
+def test_a_log_of_snakemakes_that_cannot_be_written_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    record = logging.LogRecord("snakemake", logging.INFO, "", 0, "anything", None, None)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    logging.StreamHandler(Full()).handle(record)
+    assert "Traceback" in capsys.readouterr().err  # what there would be
+    handler(monkeypatch)
+    logging.StreamHandler(Full()).handle(record)
+    assert capsys.readouterr().err == ""

@@ -177,3 +177,11 @@ def test_with_a_deployment_method_jobs_run_in_the_python_of_their_environment(fr
     made = fresh.run("snakemake", "results/data/digits/data.npz", *options, PATH=path)
     assert made.returncode == 0, made.stdout
     assert marker.read_text(encoding="utf-8").startswith(f"{fresh.folder}/src")
+
+
+def test_a_user_whose_name_nobody_knows_can_run_it(fresh: Workflow) -> None:
+    """As in a container that runs under a bare number; snakemake itself asks for a name."""
+    unknown = "import pwd\n\ndef unknown(number):\n    raise KeyError(number)\n\npwd.getpwuid = unknown\n"
+    (fresh.folder / "src" / "sitecustomize.py").write_text(unknown, encoding="utf-8")
+    nameless = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "")
+    assert fresh.snakemake("results/data/digits/data.npz", "--cores", "1", **nameless).returncode == 0

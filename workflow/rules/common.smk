@@ -1,4 +1,5 @@
 # What the rules share: the typed configuration, folder names, digests of each stage's code.
+import getpass
 import json
 import os
 import shlex
@@ -12,6 +13,12 @@ from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_d
 
 # Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
 sys.path.append(os.getcwd())
+
+# Snakemake asks for the user's name, which nobody knows in a container that runs under a bare number.
+try:
+    getpass.getuser()
+except (KeyError, OSError):
+    os.environ.update(USER=str(os.getuid()))
 
 try:
     # Refuses what snakemake does not see, such as repeated keys, or what it fails on.

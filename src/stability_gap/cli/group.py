@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from stability_gap.errors import UserError
+from stability_gap.errors import UserError, why_not_written
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -84,6 +85,17 @@ TERMS = click.option(
 )
 
 
+class _Log(logging.FileHandler):
+    """Write messages to a file; errors that it has no room for, as on a full disk, go to the terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Take a record that could not be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+        elif record.levelno > logging.WARNING:
+            print(record.getMessage(), file=sys.stderr)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--log", type=FILE, help="Also write messages to this file.")
 @click.option("--quiet", is_flag=True, help="Messages go to the log alone, but for warnings; errors too, where there is a log.")
@@ -97,8 +109,8 @@ def commands(log: Path | None, quiet: bool) -> None:
     if log is not None:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.FileHandler(log, mode="w"))
+            handlers.append(_Log(log, mode="w", encoding="utf-8"))
         except OSError as error:
-            raise UserError(f"cannot write the log {log}: {error.strerror}. Choose another --log.") from error
+            raise UserError(f"cannot write the log {log}: {why_not_written(error)}") from error
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers, force=True)
     logging.getLogger("stability_gap").setLevel(logging.INFO)

@@ -6,7 +6,8 @@ markers are in `looks.py`.
 
 import io
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,9 +85,13 @@ def grid_width(columns: int) -> float:
     return {1: COLUMN_WIDTH, 2: 5.6, 3: PAGE_WIDTH}[columns]
 
 
-def applied() -> AbstractContextManager[None]:
+@contextmanager
+def applied() -> Iterator[None]:
     """Give the context in which all that is drawn has the shared style; matplotlib's settings are as before afterwards."""
-    return mpl.rc_context(cast(Any, {**sns.axes_style("ticks"), **sns.plotting_context("paper"), **_RC}))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # not those of somebody's matplotlibrc
+        mpl.rcParams.update(cast(Any, {**sns.axes_style("ticks"), **sns.plotting_context("paper"), **_RC}))
+        yield
 
 
 def say_empty(figure: Figure, text: str) -> None:

@@ -20,7 +20,7 @@ def failure(name: str, told: Mapping[str, Any]) -> list[str]:
     outputs = told.get("output") or ["…"]
     if not texts:
         lines += [
-            "  It left no message: it was ended from outside (memory, time, a kill), or could not start.",
+            "  Its log is empty: it was ended from outside (memory, time, a kill), could not start, or its disk is full.",
             f"  Its command: snakemake -n -p {outputs[0]}",
         ]
     return [*lines, *texts, "  Other jobs go on. Then mend it and run the same command again: what is finished stays.", ""]
