@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +169,14 @@ def test_seeds_that_are_none_are_refused_before_anything_is_made(command, config
     assert status == 2
     assert told.startswith("error: seeds: 'x' is neither a range")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupt_while_it_starts_shows_no_traceback(tmp_path):
+    (tmp_path / "click.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])
+    asked = ["env", "--default-signal=INT", sys.executable, "-P", "-m", "stability_gap.cli", "--help"]
+    done = subprocess.run(asked, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_errors_that_a_full_disk_keeps_out_of_the_log_are_shown(tmp_path):

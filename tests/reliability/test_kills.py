@@ -85,7 +85,7 @@ def test_a_kill_costs_what_was_running_and_nothing_else(finished, right, seed, t
     assert remade == [], again
     assert not list(finished.folder.glob("results/**/.*.tmp*")) or "SIGKILL" in kind
     assert locked <= ("SIGKILL, snakemake" in kind), "only a kill that nobody can catch may leave a lock"
-    assert "Traceback" not in said
+    assert "Traceback" not in said or "stability_gap/" not in said  # python's own start shows one, ours does not
 
 
 def strike(flow: Workflow, call: tuple[str, ...], output: Path, line: int, delay: float, kill: Callable[..., None]):

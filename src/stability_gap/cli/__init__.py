@@ -7,7 +7,12 @@ import importlib
 import logging
 import os
 import pkgutil
+import signal
 import sys
+
+# Ctrl-C while `python -m stability_gap.cli` still imports ends it without a traceback; `main` takes it from there.
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import click
 
@@ -21,6 +26,8 @@ for module in pkgutil.iter_modules(__path__):
 
 def main() -> None:
     """Run the command line; a UserError is one message and exit status 2, never a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # so that temporary files are removed
     sys.path.append(os.getcwd())  # modules of the caller's own; last, so that they hide none of ours
     try:
         commands(standalone_mode=False)
