@@ -35,9 +35,14 @@ class Daemons:
         name = command[0]
         log = self.logs / f"{name}.out"
         with log.open("wb") as out:
-            # The signal at the parent's death stops it even where the test run is killed.
+            # The signal at the parent's death stops it even where the test run is killed. In a session of its own, Ctrl-C does
+            # not reach it before its jobs are cancelled.
             process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                ["setpriv", "--pdeathsig", "TERM", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.running.append((name, process))
         try:

@@ -5,7 +5,8 @@ from private_slurm import PrivateSlurm
 from real_workflow import Workflow
 
 ACCOUNTING = True
-OPTIONS = ("--slurm-status-command", "sacct", "--slurm-array-jobs", "train", "--default-resources", "slurm_account=lab")
+ACCOUNT = ("--default-resources", "slurm_account=lab", "slurm_partition=main", "runtime=20", "mem_mb=2000")
+OPTIONS = ("--slurm-status-command", "sacct", "--slurm-array-jobs", "train", *ACCOUNT)
 
 
 def test_the_smoke_suite(slurm: PrivateSlurm, smoke: Workflow, smoke_digests: dict[str, str]) -> None:
