@@ -35,7 +35,8 @@ def hero():
 
 def test_it_is_read_in_minutes():
     own = re.sub(r"<!-- results:begin -->.*?<!-- results:end -->", "", README, flags=re.DOTALL)
-    assert 300 < len(own.split()) <= 900
+    words = sum(any(map(str.isalnum, word)) for word in own.split())  # bars of tables are no words
+    assert 300 < words <= 900
 
 
 def test_the_first_screen_says_what_it_is_what_was_found_and_how_to_start():
