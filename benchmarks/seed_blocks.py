@@ -104,7 +104,8 @@ def main():
     seeds = list(range(42, 42 + options.seeds))
     name = torch.cuda.get_device_name() if options.device == "cuda" else "CPU, 1 thread"
     print(f"{cell.benchmark} {cell.optimizer}, {len(seeds)} seeds, {options.updates} updates per context, {name}")
-    together, seconds_together = seconds_of(lambda: SeedTrainer(cell, on_device).block(seeds))
+    capture = options.device == "cuda"
+    together, seconds_together = seconds_of(lambda: SeedTrainer(cell, on_device).block(seeds, capture))
     alone, seconds_alone = seconds_of(lambda: {seed: SeedTrainer(cell, on_device).one(seed) for seed in seeds})
     for quantity in ("loss", "accuracy"):
         gaps = [np.nanmax(np.abs(getattr(together[s], quantity) - getattr(alone[s], quantity))) for s in seeds]
@@ -117,7 +118,7 @@ def main():
         update={"iterations": options.updates, "evaluation": cell.evaluation.model_copy(update={"tasks": "first"})}
     )
     first_task = DeviceStream(stream, one_context, torch.device(options.device))
-    _, seconds_first = seconds_of(lambda: SeedTrainer(one_context, first_task).block(seeds))
+    _, seconds_first = seconds_of(lambda: SeedTrainer(one_context, first_task).block(seeds, capture))
     plain = straightforward(one_context, stream, first_task, options.plain_updates)
     print(f"per update and seed, task 1 evaluated: together {seconds_first / updates * 1e3:.2f} ms, ", end="")
     print(f"the straightforward loop {plain * 1e3:.0f} ms = {plain / (seconds_first / updates):.0f} ×")

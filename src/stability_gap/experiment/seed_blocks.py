@@ -16,7 +16,6 @@ from stability_gap.experiment.machine import is_out_of_memory
 from stability_gap.experiment.recording import Record
 from stability_gap.experiment.seed_trainer import SeedTrainer
 
-PACE = 0.001
 # The rehearsal: so many updates at learning rates that are this much smaller, so that training does not amplify how a product was
 # rounded: at full rates a CNN is 30 % elsewhere after 20 updates, without any error.
 REHEARSED, PACE = 20, 0.001
@@ -59,6 +58,8 @@ def checked(trainer: SeedTrainer, seeds: list[int], capture: bool = True) -> dic
             return trainer.block(seeds, capture)
     except CaptureFailed as error:
         log.warning("no CUDA graph could be made, going on without: %s", str(error).partition("\n")[0])
+        difference = None
+    if difference is None:  # only here, when the error is gone that held on to tensors
         return _fallen_back("capture", checked(trainer, seeds, capture=False))
     log.warning(
         "%d seeds at once differ from one by one by %.2g within %d updates; going on one by one",
