@@ -2,6 +2,7 @@
 # make report    its report alone: one HTML page that needs no network
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks        make fuzz   more broken input
+# make test-oldest, test-newest   all tests on the lowest and highest versions that pyproject.toml allows
 # make test-cluster      a real Slurm, which it installs and starts: root and apt-get, minutes
 # make test-reliability  kills, full disks, odd machines: root
 # make lock      resolve versions again
@@ -18,7 +19,7 @@ ifneq ($(shell test -w "$(HOME)" && echo yes),yes)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: results report notebook publish verify test fuzz test-cluster test-reliability lint lock
+.PHONY: results report notebook publish verify test test-oldest test-newest fuzz test-cluster test-reliability lint lock
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
@@ -40,6 +41,16 @@ verify: .venv/ready
 
 test: .venv/ready
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# For once a week, since CI tests what the lock pins; docs/reproducing.md#other-versions. Made anew each time: what is newest changes.
+# Without the plugins for clusters: that for Slurm asks for newer versions than the rest does, and would hide the lowest ones.
+test-oldest: RESOLUTION = lowest-direct
+test-newest: RESOLUTION = highest
+test-oldest test-newest: test-%:
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-$*/bin/uv pip install --quiet --python .venv-$* --resolution $(RESOLUTION) --editable '.[pipeline,notebook,dev]'
+	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" VERSIONS=$* .venv-$*/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Ten times the fuzzed cases of `make test`, other ones every time.
 fuzz: .venv/ready

@@ -1,7 +1,8 @@
-"""What `make` calls is what snakemake understands: a target after --config would be read as a setting."""
+"""What `make` calls is what snakemake understands, where a target after --config would be a setting; environments stay apart."""
 
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,15 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
     assert configured.split()[:2] == ["suite=smoke", "data_root=somewhere"]
     rebuilt_apart = "results=$rebuilt" in configured.split()
     assert rebuilt_apart is (target == "verify")
+
+
+@pytest.mark.parametrize(("versions", "resolution"), [("oldest", "lowest-direct"), ("newest", "highest")])
+def test_other_versions_are_tested_in_an_environment_of_their_own(versions: str, resolution: str) -> None:
+    asked = ["make", "--dry-run", f"test-{versions}"]
+    printed = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert f" --resolution {resolution} " in printed
+    *_, tested = printed.strip().splitlines()
+    assert f" VERSIONS={versions} .venv-{versions}/bin/pytest " in tested
+    assert set(re.findall(r"\.venv[\w-]*", printed)) == {f".venv-{versions}"}
+    ignored = (REPOSITORY / ".gitignore").read_text(encoding="utf-8").split()
+    assert any(fnmatch(f".venv-{versions}/", pattern) for pattern in ignored)

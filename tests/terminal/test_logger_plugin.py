@@ -23,7 +23,7 @@ def handler(monkeypatch: pytest.MonkeyPatch, **settings: bool) -> LogHandler:
     monkeypatch.setattr(terminal, "_announced", [Suite(config, 2, None, [])])
     monkeypatch.setattr(logging, "raiseExceptions", True)  # is set to False; put back at the end
     made = LogHandler(SimpleNamespace(**{**plain, **settings}), None)
-    made.setFormatter(DefaultFormatter())
+    made.setFormatter(DefaultFormatter(quiet=None))
     made.stream = io.StringIO()
     return made
 
