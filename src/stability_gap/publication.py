@@ -31,6 +31,9 @@ FILES = (
 EXTRA_FILES = ("frontier.csv", "frontier_gap.csv", "mechanism.csv", "selection.csv", "toy.csv")
 """Those of suites with figures of them."""
 
+RUNS = "runs"
+RUN_FILES = ("evaluations.parquet", "training.parquet", "run.json")
+
 
 SOURCES = (
     *("src", "workflow", "Snakefile", "config.yaml", "profiles", "reference", "envs"),
@@ -55,17 +58,18 @@ def check_committed(checkout: Path = Path()) -> None:
         )
 
 
-def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path) -> None:
+def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path, *, with_runs: bool = False) -> None:
     """Copy the final tables and figures of `suite` to `output` and write MANIFEST.json last.
 
     The MANIFEST holds the sha256 of each file, the resolved configuration, the versions, devices and data digests that the
     runs recorded, which runs diverged, and what they took (`costs`). What `output` held before is replaced.
 
     Args:
-        suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration.
+        suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration. with_runs: copy these
+            folders too, to runs/{benchmark}/{optimizer}/{seeds}/, so that everything can be made from them without training.
     Errors: UserError where a file is missing or breaks its contract, or runs come from different code, versions or data.
     """
-    ours = {*FOLDERS, *FILES, *EXTRA_FILES, "MANIFEST.json"}
+    ours = {*FOLDERS, *FILES, *EXTRA_FILES, RUNS, "MANIFEST.json"}
     foreign = sorted(path.name for path in output.iterdir() if path.name not in ours) if output.is_dir() else []
     if foreign:
         raise UserError(f"{output} holds {foreign[0]}, so it is no published suite; name another folder.")
@@ -82,8 +86,10 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         for seed, status in fact["seeds"].items()
         if status["status"] == "diverged"
     }
+    curves = _run_files(whole, runs) if with_runs else {}
     manifest = {
         "files": {name: files.digest(suite / name) for name in names},
+        "run_files": {name: files.digest(path) for name, path in curves.items()},
         "config": config,
         "runs": sum(len(fact["seeds"]) for fact in facts),
         "diverged": diverged,
@@ -105,10 +111,19 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         },
     }
     shutil.rmtree(output, ignore_errors=True)
-    for name in names:
-        files.write_atomically(output / name, lambda temporary, name=name: shutil.copyfile(suite / name, temporary))  # type: ignore[misc]
+    for name, path in ({name: suite / name for name in names} | curves).items():
+        files.write_atomically(output / name, lambda temporary, path=path: shutil.copyfile(path, temporary))  # type: ignore[misc]
     files.write_json(output / "MANIFEST.json", manifest)
-    log.info("published %d files to %s", len(names), output)
+    log.info("published %d files to %s", len(names) + len(curves), output)
+
+
+def _run_files(facts: list[dict[str, Any]], folders: list[Path]) -> dict[str, Path]:
+    """Where the files of run folders go in a published suite -> where they are."""
+    return {
+        f"{RUNS}/{fact['benchmark']}/{fact['optimizer']}/{folder.name}/{name}": folder / name
+        for fact, folder in zip(facts, folders, strict=True)
+        for name in RUN_FILES
+    }
 
 
 def costs_of_cells(folders: list[tuple[dict[str, Any], int]], runs: list[Path]) -> dict[str, dict[str, dict[str, float]]]:

@@ -7,15 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from real_workflow import Workflow, files_below, new_workflow
-
-# One benchmark, 2 optimizers, 3 seeds in 2 blocks, one figure: 12 jobs, of every kind but one.
-SMALL = {
-    "benchmarks": ["split_digits_smoke"],
-    "optimizers": ["sgd", "ngm_sgd"],
-    "seeds": [42, 43, 44],
-    "figures": ["tradeoff"],
-}
+from real_workflow import TINY, Workflow, files_below, new_workflow
 
 # What is made again in a trial: folders and files that are removed, and what is asked for. Each takes 2 to 4 jobs.
 RUNS, METRICS = "results/runs/split_digits_smoke", "results/small/metrics.parquet"
@@ -32,9 +24,9 @@ WORK = {
 
 
 def new_small(folder: Path) -> Workflow:
-    """A fresh copy that makes the suite SMALL."""
+    """A fresh copy that makes the suite TINY under the name `small`: 12 jobs, of every kind but one."""
     flow = new_workflow(folder, suite="small")
-    flow.configure(lambda values: values["suites"].update(small=copy.deepcopy(SMALL)))
+    flow.configure(lambda values: values["suites"].update(small=copy.deepcopy(TINY)))
     return flow
 
 

@@ -18,8 +18,13 @@ PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "reference", "envs"
 
 FULL = ("--printshellcmds",)  # all that snakemake says, in place of one line per cell
 
-# A cell of the smoke suite in as few jobs as show a matter: 2 optimizers, 3 seeds in 2 blocks -> 4 training jobs.
-TINY = {"benchmarks": ["split_digits_smoke"], "optimizers": ["sgd", "ngm_sgd"], "seeds": [42, 43, 44]}
+# A cell of the smoke suite in as few jobs as show a matter: 2 optimizers, 3 seeds in 2 blocks -> 4 training jobs, and one figure.
+TINY = {
+    "benchmarks": ["split_digits_smoke"],
+    "optimizers": ["sgd", "ngm_sgd"],
+    "seeds": [42, 43, 44],
+    "figures": ["tradeoff"],
+}
 
 
 @dataclass(frozen=True)

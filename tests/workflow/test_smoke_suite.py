@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import socket
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from real_workflow import Workflow, counts, files_below
+from real_workflow import Workflow, counts, files_below, new_workflow
+
+from stability_gap import files
 
 BENCHMARKS = ["rotated_digits_smoke", "split_digits_smoke"]
 OPTIMIZERS = ["adam", "msgd", "ngm_sgd", "sgd"]
@@ -423,6 +426,7 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
     published = finished.folder / "paper_figures/smoke"
     manifest = pd.read_json(published / "MANIFEST.json", typ="series")
     assert files_below(published) == sorted([*manifest["files"], "MANIFEST.json"])
+    assert not manifest["run_files"]
     assert {file for file in DELIVERABLES if "/" in file} <= set(manifest["files"])
     finished.make("--cores", "all", "verify")
     verification = finished.folder / "results/smoke/verification.csv"
@@ -438,3 +442,23 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
     assert "means differ from paper_figures/smoke" in refused.stdout
     assert "Traceback" not in refused.stdout
     assert not verification.exists()
+
+
+def test_published_runs_give_every_number_and_figure_without_training(finished: Workflow, tmp_path: Path) -> None:
+    """The commands of docs/reproducing.md, "Without training"."""
+    changes = {"publish_runs": True, "figures": ["tradeoff"]}
+    finished.configure(lambda values: values["suites"]["smoke"].update(changes))
+    finished.make("--cores", "all", "publish")
+    published = finished.folder / "paper_figures/smoke"
+    manifest = pd.read_json(published / "MANIFEST.json", typ="series")
+    assert files_below(published) == sorted([*manifest["files"], *manifest["run_files"], "MANIFEST.json"])
+    assert len(manifest["run_files"]) == 3 * len(list(finished.folder.glob("results/runs/*/*/*")))
+
+    fresh = new_workflow(tmp_path / "fresh", suite="smoke")
+    fresh.configure(lambda values: values["suites"]["smoke"].update(changes))
+    shutil.copytree(published, fresh.folder / "paper_figures/smoke")
+    fresh.make("--cores", "all", "--until", "stream")
+    assert fresh.run("cp", "-r", "paper_figures/smoke/runs", "results/").returncode == 0  # times of now, later than the stream's
+    assert "train" not in counts(fresh.plan())
+    fresh.make("--cores", "all")
+    assert {name: files.digest(fresh.folder / "results/smoke" / name) for name in manifest["files"]} == manifest["files"]

@@ -20,9 +20,11 @@ rule publish:
         suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
         config=lambda wildcards: json.dumps(CONFIG.science(), sort_keys=True),
         folders=lambda wildcards: run_folders(CHOSEN.benchmarks),
+        with_runs="--with-runs" if CHOSEN.publish_runs else "",
         code=code_digest("publication"),
     shell:
-        "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config {params.config:q} -o $(dirname {output:q})"
+        "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config {params.config:q} {params.with_runs}"
+        " -o $(dirname {output:q})"
 
 
 rule verify:

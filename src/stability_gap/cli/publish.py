@@ -14,8 +14,9 @@ from stability_gap.cli.group import FILE, FOLDER, JSON, commands
 @click.argument("suite", type=FOLDER)
 @click.argument("runs", nargs=-1, required=True, type=FOLDER)
 @click.option("--config", "config", type=JSON, required=True, help="The resolved configuration, JSON or a file.")
+@click.option("--with-runs", is_flag=True, help="Copy the RUNS too.")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the published artifact.")
-def publish(suite: Path, runs: tuple[Path, ...], config: Any, output: Path) -> None:
+def publish(suite: Path, runs: tuple[Path, ...], config: Any, with_runs: bool, output: Path) -> None:
     """Copy the final tables and figures of SUITE, made from RUNS, and write their MANIFEST.json.
 
     Refused where sources in the present folder are not committed, or a table breaks its contract.
@@ -23,7 +24,7 @@ def publish(suite: Path, runs: tuple[Path, ...], config: Any, output: Path) -> N
     from stability_gap import publication
 
     publication.check_committed()
-    publication.publish(suite, list(runs), config, output)
+    publication.publish(suite, list(runs), config, output, with_runs=with_runs)
 
 
 @commands.command()

@@ -51,6 +51,7 @@ class Suite(Settings):
     figures: list[str] | None = Field(
         None, min_length=1, description="kinds, the main one first; left out: zoom, curves, gain_per_task, tradeoff and your own"
     )
+    publish_runs: bool = Field(False, description="`snakemake publish` copies the curves of all runs too")
 
 
 class TableSettings(Settings):
