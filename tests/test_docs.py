@@ -404,6 +404,24 @@ def test_costs_have_two_digits(value, text):
 
 def test_the_reliability_page_has_the_counts_and_nothing_was_lost(capsys):
     assert load_generator("generate_reliability").main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_page_on_scaling_is_up_to_date(capsys):
+    assert load_generator("generate_scaling").main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_cost_model_finds_the_terms_that_made_the_costs():
+    generator = load_generator("generate_scaling")
+    terms = [[1000.0, 10.0], [600.0, 400.0], [1000.0, 2500.0], [50.0, 3.0]]
+    assert np.allclose(generator.fit(terms, [0.002 * updates + 0.03 * work for updates, work in terms]), [0.002, 0.03])
+    assert (generator.fit(terms, [0.03 * work for _, work in terms]) >= 0).all()
+
+
+def test_space_is_counted_in_the_values_that_a_run_writes():
+    """Split digits: 5 contexts of 200 updates, all evaluated on the tasks seen."""
+    evaluations = 200 * (1 + 2 + 3 + 4 + 5)
+    generator = load_generator("generate_scaling")
+    assert generator.terms_of_space("split_digits") == [1, 2 * evaluations + generator.COLUMNS * 1000]
     counts = pd.read_csv(DOCS / "reliability.csv")
     assert len(counts) > 10
     assert (counts["survived"] == counts["tried"]).all()

@@ -54,7 +54,8 @@ class Call:
         self.flow = flow
         self.output = flow.folder / "output.txt"
         quick = QUICK if profile == "profiles/slurm" else QUICK[2:]
-        command = ["snakemake", "--workflow-profile", profile, *quick, *options]
+        # A shell has those behind & ignore SIGINT, and what they start with them.
+        command = ["env", "--default-signal=INT", "snakemake", "--workflow-profile", profile, *quick, *options]
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
                 command, cwd=flow.folder, env=flow.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
