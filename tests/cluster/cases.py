@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemons import wait_until
-from real_workflow import Workflow, files_below, new_workflow
+from real_workflow import FULL, Workflow, files_below, new_workflow
 
 HERE = Path(__file__).parent
 SEEDS = (42, 43, 44)
@@ -55,7 +55,7 @@ class Call:
         self.output = flow.folder / "output.txt"
         quick = QUICK if profile == "profiles/slurm" else QUICK[2:]
         # A shell has those behind & ignore SIGINT, and what they start with them.
-        command = ["env", "--default-signal=INT", "snakemake", "--workflow-profile", profile, *quick, *options]
+        command = ["env", "--default-signal=INT", "snakemake", "--workflow-profile", profile, *quick, *FULL, *options]
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
                 command, cwd=flow.folder, env=flow.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
@@ -75,9 +75,13 @@ class Call:
         assert condition(), f"snakemake ended before {what}:\n{self.said()}"
 
     def until_43_waits(self) -> None:
-        """Wait until seed 43 is in the middle of its training and the other runs are there."""
+        """Wait until seed 43 is in the middle of its training and the other runs are there.
+
+        Snakemake must have seen that: it touches the files of a job when it hears that the job is over.
+        """
         reached = self.flow.folder / "gate" / "reached_43"
         self.wait_until(lambda: reached.exists() and set(runs(self.flow)) == {42, 44}, "seed 43 waits at the gate")
+        self.wait_until(lambda: self.said().count("Finished jobid: ") == 2, "snakemake knows of the others")
 
     def end(self) -> int:
         """The exit status."""

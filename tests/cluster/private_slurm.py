@@ -64,9 +64,17 @@ class PrivateSlurm:
             self.ask("squeue", "--noheader", "--states=all", f"--jobs={job}", "--Format=MinMemory").strip().removesuffix("M")
         )
 
-    def node(self, state: str) -> None:
-        """Set the node to a state as an administrator does."""
-        self.ask("scontrol", "update", f"nodename={self.host}", f"state={state}", "reason=test")
+    def node_down(self) -> None:
+        """Set the node down as an administrator does."""
+        self.ask("scontrol", "update", f"nodename={self.host}", "state=down", "reason=test")
+
+    def node_up(self) -> None:
+        """Resume the node, unless it has come back by itself (ReturnToService), which scontrol would call invalid."""
+        succeeds("scontrol", "update", f"nodename={self.host}", "state=resume")
+        wait_until(lambda: self._node_state() in ("idle", "mixed", "allocated"), "the node is back", 60)
+
+    def _node_state(self) -> str:
+        return self.ask("sinfo", "--noheader", "--format=%T").strip().rstrip("*")
 
     def start_now(self, job: str) -> None:
         """Spare a requeued job the two minutes that Slurm lets it wait, once its former start has left the node."""
@@ -101,7 +109,7 @@ class PrivateSlurm:
             self._start_database()
             self._start_accounting()
         self.daemons.start("slurmctld", "-D", ready=lambda: succeeds("scontrol", "ping"))
-        self.daemons.start("slurmd", "-D", ready=lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%T"))
+        self.daemons.start("slurmd", "-D", ready=lambda: self._node_state() == "idle")
 
     def stop(self) -> None:
         """Stop all that was started."""

@@ -56,10 +56,10 @@ def test_a_node_set_down_and_resumed(slurm: PrivateSlurm, case: Workflow, traine
     closed = gate(case, "closed")
     with Call(case, *TRAIN) as first:
         job, kept = waiting_job(first, slurm), runs(case)
-        slurm.node("down")
+        slurm.node_down()
         wait_until(lambda: slurm.states()[job] == "PENDING", f"job {job} is queued again", 60)
         closed.unlink()
-        slurm.node("resume")
+        slurm.node_up()
         slurm.start_now(job)
         assert first.end() == 0, first.said()
     assert {seed: runs(case)[seed] for seed in kept} == kept
