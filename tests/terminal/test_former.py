@@ -54,6 +54,7 @@ def test_runs_of_other_settings_and_cut_files_do_not_count(config: Config, tmp_p
 
 def test_published_runs_count_where_the_settings_are_the_same(config: Config, tmp_path: Path) -> None:
     same = config.benchmarks["split_digits_smoke"].model_dump(mode="json")
+    del same["stands_for"]  # a key that is younger than what was published
     other = {**config.benchmarks["rotated_digits_smoke"].model_dump(mode="json"), "iterations": 7}
     cells = {name: {"sgd": {"runs": 10, "seconds": STARTING + 30}} for name in ("split_digits_smoke", "rotated_digits_smoke")}
     manifest = {"config": {"benchmarks": {"split_digits_smoke": same, "rotated_digits_smoke": other}}, "costs": {"cells": cells}}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from stability_gap.config import Config, parse_seeds
 from stability_gap.errors import UserError
 from stability_gap.terminal.estimate import Job, Measured
@@ -18,10 +20,10 @@ def former_here(config: Config, work: Mapping[str, float]) -> Measured:
     for folder in sorted(results.glob("logs/train/*/*/")):
         benchmark, optimizer = folder.parts[-2:]
         if benchmark in config.benchmarks and optimizer in config.optimizers:
-            settings = config.cell(benchmark, optimizer).model_dump(mode="json")
+            settings = config.cell(benchmark, optimizer)
             for path in sorted(folder.glob("*.tsv"))[:MOST]:
                 facts = _json(results / "runs" / benchmark / optimizer / path.stem / "run.json")
-                if not facts or facts.get("settings") == settings:
+                if not facts or _equal(settings, facts.get("settings")):
                     _count(measured, path, Job("train", cell=(benchmark, optimizer), seeds=_number(path.stem)))
     for rule, pattern in (("dataset", "logs/data/*.tsv"), ("stream", "logs/streams/*.tsv")):
         for path in sorted(results.glob(pattern)):
@@ -40,10 +42,18 @@ def former_published(config: Config, work: Mapping[str, float], manifests: list[
         settings, costs = manifest.get("config", {}), manifest.get("costs", {}).get("cells", {})
         for benchmark, optimizers in costs.items():
             ours = config.benchmarks.get(benchmark)
-            if ours is not None and settings.get("benchmarks", {}).get(benchmark) == ours.model_dump(mode="json"):
+            if ours is not None and _equal(ours, settings.get("benchmarks", {}).get(benchmark)):
                 for optimizer, cost in optimizers.items():
                     measured.add(Job("train", cell=(benchmark, optimizer), seeds=cost["runs"]), cost["seconds"])
     return measured
+
+
+def _equal(ours: BaseModel, recorded: Any) -> bool:
+    """Whether recorded settings are ours; keys that the configuration got later have their defaults there."""
+    try:
+        return type(ours).model_validate_json(json.dumps(recorded)).model_dump() == ours.model_dump()
+    except ValidationError:
+        return False
 
 
 def _count(measured: Measured, path: Path, job: Job) -> None:
