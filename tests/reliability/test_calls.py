@@ -121,11 +121,13 @@ def remove_place(place: Path) -> None:
 BREAKS = """
 from pathlib import Path
 
+from stability_gap.errors import UserError
+
 
 class Breaks:
     def __init__(self, learner, timeline, seeds):
         if 44 in seeds and Path("broken").exists():
-            raise RuntimeError("broken")
+            raise UserError("the file broken is there; delete it.")
 
     def see(self, iteration, step):
         pass
@@ -140,7 +142,7 @@ def test_no_results_are_lost_where_a_job_fails(finished, right, tally):
     broken.touch()
     call = ("--cores", "2", *FULL)
     failed = finished.snakemake(*call)
-    assert any("breaks:Breaks" in line for line in clear_errors(failed)), failed.stdout
+    assert any("the file broken" in line for line in clear_errors(failed)), failed.stdout
     others = [finished.folder / f"results/runs/split_digits_smoke/{name}/42-43/run.json" for name in ("sgd", "ngm_sgd")]
     made = [path.stat().st_mtime_ns for path in others]
     broken.unlink()
