@@ -157,16 +157,19 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read as CSV ({error}); delete it and run again.") from error
 
 
+ROUND_TRIP: dict[str, Any] = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
+"""Before 3.1 pandas reads every third float wrong in its last digit, unless told otherwise."""
+
+
 def parse_csv(source: Path | StringIO, **options: Any) -> pd.DataFrame:
     """Read CSV by pandas, with `options` of its own. Errors: ParserError where rows have more fields than the heading.
 
     By itself pandas takes the first fields of such rows for an index, and every value then stands under another name.
-    Before 3.1 it also reads every third float wrong in its last digit, unless told otherwise.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            table: pd.DataFrame = pd.read_csv(source, index_col=False, float_precision="round_trip", **options)
+            table: pd.DataFrame = pd.read_csv(source, index_col=False, **ROUND_TRIP, **options)
         except pd.errors.ParserWarning as error:
             raise pd.errors.ParserError("rows have more fields than the heading") from error
     return table
