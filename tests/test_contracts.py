@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from stability_gap import contracts, files, publication
+from stability_gap.analysis.measure import measure
+from stability_gap.analysis.runs import read_runs
 from stability_gap.errors import UserError
 
 TEXT = pd.Series(["perhaps"]).dtype  # str since pandas 3, object before
@@ -78,3 +80,21 @@ def test_parquet_and_what_has_no_contract(tmp_path):
     contracts.check(tmp_path / "metrics.parquet")  # an undefined metric is a result
     files.write_text(tmp_path / "notes.csv", "anything\n")
     contracts.check(tmp_path / "notes.csv")
+
+
+# --- what follows from what is published ----------------------------------------------------------------------------------
+
+WITH_RUNS = [path.parent for path in sorted(PUBLISHED.glob("*/MANIFEST.json")) if files.read_json(path).get("run_files")]
+
+
+@pytest.mark.parametrize("folder", WITH_RUNS, ids=lambda folder: folder.name)
+def test_the_published_metrics_are_those_of_the_published_runs(folder):
+    """Measured here; sums of another processor may differ in the last digit."""
+    listed = files.read_json(folder / "MANIFEST.json")["run_files"]
+    assert listed == {str(path.relative_to(folder)): files.digest(path) for path in folder.glob("runs/*/*/*/*")}
+    published = files.read_parquet(folder / "metrics.parquet")
+    pd.testing.assert_frame_equal(measure(read_runs(sorted(folder.glob("runs/*/*/*")))), published, rtol=1e-9)
+
+
+def test_the_default_suite_publishes_its_runs():
+    assert "digits" in [folder.name for folder in WITH_RUNS]
