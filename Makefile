@@ -14,9 +14,10 @@ CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# Where the home folder cannot be written, as for a service or in a container, snakemake's cache lies here.
+# Where there is no home folder that can be written, as for a service or in a container, what snakemake keeps there lies here.
 ifneq ($(shell test -w "$(HOME)" && echo yes),yes)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+export XDG_CONFIG_HOME ?= $(CURDIR)/.snakemake/config
 endif
 
 .PHONY: results report notebook publish verify test test-oldest test-newest fuzz test-cluster test-reliability lint lock

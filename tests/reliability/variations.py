@@ -131,7 +131,11 @@ VARIATIONS = {
     **REPROTEST,
     "all of these at once": all_of(REPROTEST.values()),
     "locale de_DE.ISO-8859-1": locale("de_DE.ISO-8859-1"),
-    "no HOME": Variation(PLAIN_USER, environment={"HOME": None, "XDG_CACHE_HOME": None}),
+    "no HOME": Variation(environment={"HOME": None, "XDG_CACHE_HOME": None}),
+    # Snakemake does not start without any of the three.
+    "no HOME, a user without a name": Variation(
+        PLAIN_USER, environment={"HOME": None, "XDG_CACHE_HOME": "{folder}/cache", "XDG_CONFIG_HOME": "{folder}/config"}
+    ),
     "modules random.py, torch.py, … in the folder": Variation(prepare=wrong_modules),
     "own matplotlibrc": Variation(prepare=matplotlibrc),
     "threads, backend, hash seed in the environment": Variation(
