@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cases import digests, new_case
+from cases import new_case
 from install import have_slurm
 from private_slurm import PrivateSlurm
-from real_workflow import Workflow, new_workflow
+from real_workflow import Workflow, digests, new_workflow
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Slurm with accounting, asked by sacct, with training as job arrays."""
 
-from cases import TRAIN, Call, digests, gate, runs
+from cases import TRAIN, Call, gate, runs
 from private_slurm import PrivateSlurm
-from real_workflow import Workflow
+from real_workflow import Workflow, digests
 
 ACCOUNTING = True
 ACCOUNT = ("--default-resources", "slurm_account=lab", "slurm_partition=main", "runtime=20", "mem_mb=2000")

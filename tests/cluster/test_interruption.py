@@ -3,10 +3,10 @@
 import os
 import signal
 
-from cases import TRAIN, Call, digests, gate, runs
+from cases import TRAIN, Call, gate, runs
 from daemons import wait_until
 from private_slurm import PrivateSlurm
-from real_workflow import Workflow
+from real_workflow import Workflow, digests
 
 ACCOUNTING = False
 GROUPED = ("--groups", "train=runs_{benchmark}", "--group-components", "runs_{benchmark}=10")

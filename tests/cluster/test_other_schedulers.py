@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cases import TRAIN, Call, digests, gate, runs
-from real_workflow import Workflow
+from cases import TRAIN, Call, gate, runs
+from real_workflow import Workflow, digests
 
 FAKE = Path(__file__).parent / "fake_pbs.py"
 ONE_AT_A_TIME_PER_CORE = ("--jobs", "2")  # the queue starts whatever it gets

@@ -1,8 +1,8 @@
 """The smoke suite on Slurm has the bytes of a local run, in a handful of queue entries."""
 
-from cases import Call, digests
+from cases import Call
 from private_slurm import PrivateSlurm
-from real_workflow import Workflow
+from real_workflow import Workflow, digests
 
 ACCOUNTING = False
 

@@ -9,8 +9,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))
 
 from counting import Tally, table
-from projects import digests, new_small
-from real_workflow import Workflow, new_workflow
+from projects import new_small
+from real_workflow import Workflow, digests, new_workflow
 
 SEED = int(os.environ.get("RELIABILITY_SEED", "20261128"))
 VARIED = os.environ.get("RELIABILITY_SUITE", "smoke")

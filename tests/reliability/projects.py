@@ -1,13 +1,12 @@
 """Small projects, what they leave, and calls of snakemake that may be refused."""
 
 import copy
-import hashlib
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from real_workflow import TINY, Workflow, files_below, new_workflow
+from real_workflow import TINY, Workflow, new_workflow
 
 # What is made again in a trial: folders and files that are removed, and what is asked for. Each takes 2 to 4 jobs.
 RUNS, METRICS = "results/runs/split_digits_smoke", "results/small/metrics.parquet"
@@ -37,13 +36,6 @@ def remove(flow: Workflow, work: str) -> list[str]:
         place = flow.folder / path
         shutil.rmtree(place) if place.is_dir() else place.unlink()
     return targets
-
-
-def digests(flow: Workflow) -> dict[str, str]:
-    """sha256 of every result that must not depend on time, machine or order: all but logs and run.json."""
-    folder = flow.folder / "results"
-    names = [name for name in files_below(folder) if "logs/" not in name and not name.endswith("run.json")]
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:

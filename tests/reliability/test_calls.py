@@ -5,8 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from projects import METRICS, call_again, clear_errors, differences, digests, remove
-from real_workflow import FULL, REPOSITORY, Workflow
+from projects import METRICS, call_again, clear_errors, differences, remove
+from real_workflow import FULL, REPOSITORY, Workflow, digests
 
 DAY = 86_400
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from projects import call_again, clear_errors, differences, digests
-from real_workflow import FULL, Workflow
+from projects import call_again, clear_errors, differences
+from real_workflow import FULL, Workflow, digests
 
 from stability_gap import files
 from stability_gap.errors import UserError

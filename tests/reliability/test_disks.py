@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from projects import WORK, call_again, clear_errors, differences, digests, finished_outputs, remove
-from real_workflow import FULL, Workflow
+from projects import WORK, call_again, clear_errors, differences, finished_outputs, remove
+from real_workflow import FULL, Workflow, digests
 from variations import PLAIN_USER
 
 FULL_DISK = "No space left on device. Free some space on its disk, then run the same command again"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from projects import WORK, call_again, differences, digests, finished_outputs, remove
-from real_workflow import FULL, Workflow
+from projects import WORK, call_again, differences, finished_outputs, remove
+from real_workflow import FULL, Workflow, digests
 
 PATIENCE = 600  # seconds until a test gives up waiting; a busy machine can take minutes
 TRIALS = 10

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projects import clear_errors, differences, digests
-from real_workflow import PARTS, Workflow
+from projects import clear_errors, differences
+from real_workflow import PARTS, Workflow, digests
 from variations import VARIATIONS
 
 

@@ -1,6 +1,7 @@
 """The real workflow, run by the real `snakemake` in a copy of the repository."""
 
 import copy
+import hashlib
 import os
 import re
 import shutil
@@ -138,3 +139,10 @@ def counts(jobs: list[Job]) -> dict[str, int]:
 def files_below(folder: Path) -> list[str]:
     """All files below a folder, relative to it, sorted."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def digests(flow: Workflow) -> dict[str, str]:
+    """sha256 of every result that must not depend on time, machine or order: all but logs and run.json."""
+    folder = flow.folder / "results"
+    names = [name for name in files_below(folder) if "logs/" not in name and not name.endswith("run.json")]
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

@@ -1,7 +1,6 @@
 """The same bytes whatever --cores says and after a kill; a kill costs the jobs that were running and no others."""
 
 import contextlib
-import hashlib
 import re
 import subprocess
 import time
@@ -10,16 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_workflow import FULL, Workflow, counts, files_below, jobs_in, new_tiny
+from real_workflow import FULL, Workflow, counts, digests, jobs_in, new_tiny
 
 PATIENCE = 1200  # seconds until a test gives up waiting; a busy machine can take minutes
-
-
-def digests(flow: Workflow) -> dict[str, str]:
-    """sha256 of every result that must not depend on time, machine or order: all but logs and run.json."""
-    folder = flow.folder / "results"
-    names = [name for name in files_below(folder) if "logs/" not in name and not name.endswith("run.json")]
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 @pytest.fixture(scope="session")
