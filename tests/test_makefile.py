@@ -1,5 +1,6 @@
 """What `make` calls is what snakemake understands, where a target after --config would be a setting; environments stay apart."""
 
+import os
 import re
 import subprocess
 from fnmatch import fnmatch
@@ -10,10 +11,16 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 
+def dry_run(*asked: str) -> str:
+    """What make would do, asked as by a user: `make test` hands its own MAKELEVEL and MAKEFLAGS on to what it starts."""
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")}
+    command = ["make", "--dry-run", *asked]
+    return subprocess.run(command, cwd=REPOSITORY, env=alone, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("target", ["publish", "verify"])
 def test_targets_stand_before_the_configuration(target: str) -> None:
-    asked = ["make", "--dry-run", target, "SUITE=smoke", "CONFIG=data_root=somewhere"]
-    printed = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    printed = dry_run(target, "SUITE=smoke", "CONFIG=data_root=somewhere")
     called = re.search(r"bin/snakemake (.*)$", printed, re.MULTILINE)
     assert called is not None, printed
     words, _, configured = called[1].partition(" --config ")
@@ -25,8 +32,7 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
 
 @pytest.mark.parametrize(("versions", "resolution"), [("oldest", "lowest-direct"), ("newest", "highest")])
 def test_other_versions_are_tested_in_an_environment_of_their_own(versions: str, resolution: str) -> None:
-    asked = ["make", "--dry-run", f"test-{versions}"]
-    printed = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    printed = dry_run(f"test-{versions}")
     assert f" --resolution {resolution} " in printed
     *_, tested = printed.strip().splitlines()
     assert f" VERSIONS={versions} .venv-{versions}/bin/pytest " in tested
