@@ -16,7 +16,7 @@ import pandas as pd
 from generated_page import call
 
 from stability_gap import files
-from stability_gap.analysis.claims.mechanism import BEFORE, BURST
+from stability_gap.analysis.claims.mechanism import BEFORE, BURST, SAME_DATA
 from stability_gap.analysis.mechanism.around import around_switches
 from stability_gap.analysis.statistics import by_seed, t_interval
 
@@ -75,12 +75,15 @@ def fails_from(benchmark: str, optimizer: str) -> str:
     return f"{rows['learning_rate'].min():g}"
 
 
-def curvature(benchmark: str) -> str:
-    """How many times its value before a switch the top eigenvalue in g·W is in the burst of the gain (claim 7), as text."""
+def curvature(benchmark: str, same_data: bool = False) -> str:
+    """How many times its value before a switch the top eigenvalue in g·W is in the burst of the gain (claim 7), as text.
+
+    same_data: the value before on the data after the switch, too.
+    """
     rows = table("mechanism", "mechanism.csv")
     rows = rows[(rows["benchmark"] == benchmark) & (rows["optimizer"] == "ngm_sgd")]
     means = around_switches(rows, "lambda_eff", geometric=True).set_index("since")["mean"]
-    return f"{means[list(BURST)].pow(1 / len(BURST)).prod() / means[BEFORE]:.1f}"
+    return f"{means[list(BURST)].pow(1 / len(BURST)).prod() / means[SAME_DATA if same_data else BEFORE]:.2f}"
 
 
 def holds(

@@ -68,7 +68,14 @@ def facts(folder: Path) -> str:
     versions = ", ".join(f"{name} {manifest['versions'][name]}" for name in ("torch", "numpy", "scipy"))
     official = "official files" if all(each["official"] for each in manifest["streams"].values()) else "not the official files"
     diverged = f"{len(manifest['diverged'])} diverged" if manifest["diverged"] else "none diverged"
-    return f"{manifest['runs']} runs, {diverged}; {official}; {', '.join(manifest['device'])}; {versions}."
+    told = f"{manifest['runs']} runs, {diverged}; {official}; {', '.join(manifest['device'])}; {versions}."
+    blocks = manifest["config"]["optimizers"]
+    if any(name.endswith("_tuned_final") and "selected_by" not in block for name, block in blocks.items()):
+        told += (
+            " Its report and MANIFEST show tuned optimizers with the settings of their base, a mistake since corrected; "
+            f"[selection.csv](../paper_figures/{folder.name}/selection.csv) has those that were trained."
+        )
+    return told
 
 
 def figures(folder: Path) -> str:

@@ -70,6 +70,15 @@ def anchors(page: Path) -> set[str]:
 # --- configuration.md ------------------------------------------------------------------------------------------------
 
 
+def test_every_section_of_the_protocol_that_is_cited_is_there():
+    sections = set(re.findall(r"^## (\d+) ", (DOCS / "protocol.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    sources = [*(REPOSITORY / "src").rglob("*.py"), *(REPOSITORY / "workflow").rglob("*.smk"), REPOSITORY / "config.yaml"]
+    for source in sources:
+        text = source.read_text(encoding="utf-8")
+        cited = re.findall(r"PROTOCOL (?:§|section )[\d§, ]+", text)
+        assert set(re.findall(r"\d+", " ".join(cited))) <= sections, source
+
+
 def test_configuration_page_is_in_sync_with_the_models(capsys):
     assert load_generator().main(["--check"]) == 0, capsys.readouterr().err
 

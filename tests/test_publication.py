@@ -22,6 +22,8 @@ RUN = {
 }
 
 
+CONFIG = {"suite": "digits", "benchmarks": {"split": {}}, "figures": ["curves", "frontier"], "tables": {"table1": {}}}
+
 PUBLISHED = Path(__file__).parents[1] / "paper_figures"
 
 
@@ -34,7 +36,7 @@ def make_suite(folder: Path, mean: float = 0.5) -> Path:
     summary = {**place, "n": 4, "mean": mean, "sd": 0.1, "min": 0.0, "max": 1.0, "diverged": 0}
     files.write_csv(folder / "summary.csv", pd.DataFrame([summary, {**summary, "metric": "wc_acc", "mean": None}]))
     files.write_text(folder / "tables" / "table1.md", "| a |\n")
-    files.write_text(folder / "figures" / "curves.svg", "<svg/>\n")
+    files.write_text(folder / "figures" / "curves_split.svg", "<svg/>\n")
     return folder
 
 
@@ -47,24 +49,31 @@ def run(tmp_path: Path) -> Path:
 def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: Path) -> None:
     suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
     files.write_text(output / "figures" / "stale.svg", "old")
-    publication.publish(suite, [run], {"suite": "digits"}, output)
+    publication.publish(suite, [run], CONFIG, output)
     manifest = files.read_json(output / "MANIFEST.json")
-    assert set(manifest["files"]) == {*publication.FILES, "tables/table1.md", "figures/curves.svg"}
+    assert set(manifest["files"]) == {*publication.FILES, "tables/table1.md", "figures/curves_split.svg"}
     for name, digest in manifest["files"].items():
         assert files.digest(output / name) == digest == files.digest(suite / name)
     assert not (output / "figures" / "stale.svg").exists()
     assert manifest["runs"] == 2
     assert manifest["diverged"] == {"split_digits sgd 2": 7}
     assert manifest["streams"] == {"split_digits": {"digest": "d1", "official": True}}
-    assert manifest["config"] == {"suite": "digits"}
+    assert manifest["config"] == CONFIG
 
 
-def test_figures_of_kinds_that_the_suite_no_longer_draws_are_left_out(tmp_path: Path, run: Path) -> None:
+def test_what_an_earlier_configuration_left_behind_is_left_out(tmp_path: Path, run: Path) -> None:
     suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
-    for name in ("curves_split.svg", "tradeoff.svg"):
-        files.write_text(suite / "figures" / name, "<svg/>\n")
-    publication.publish(suite, [run], {"suite": "digits", "figures": ["curves"]}, output)
-    assert sorted(path.name for path in (output / "figures").iterdir()) == ["curves.svg", "curves_split.svg"]
+    left = ("figures/curves_gone.svg", "figures/mechanism.svg", "figures/frontier_path.svg", "tables/gone.csv", "toy.csv")
+    for name in (*left, "figures/frontier.svg"):
+        files.write_text(suite / name, "old\n")
+    publication.publish(suite, [run], CONFIG, output)
+    made = {*publication.FILES, "tables/table1.md", "figures/curves_split.svg", "figures/frontier.svg"}
+    assert set(files.read_json(output / "MANIFEST.json")["files"]) == made
+
+
+def test_a_configuration_that_does_not_say_what_there_is(tmp_path: Path, run: Path) -> None:
+    with pytest.raises(UserError, match="--config lacks benchmarks, figures;"):
+        publication.publish(make_suite(tmp_path / "suite"), [run], {"tables": {}}, tmp_path / "published")
 
 
 TOOK = {"wall_seconds": 30.0, "threads": 1, "peak_memory_mib": 700.0, "processor": "x86_64"}
@@ -80,7 +89,7 @@ def test_what_the_runs_took_is_kept_by_cell(tmp_path: Path) -> None:
     suite = make_suite(tmp_path / "results" / "digits")
     (tmp_path / "results" / "streams" / "split_digits").mkdir(parents=True)
     (tmp_path / "results" / "streams" / "split_digits" / "stream.npz").write_bytes(bytes(5_000_000))
-    publication.publish(suite, [tmp_path / "a", tmp_path / "b"], {}, tmp_path / "published")
+    publication.publish(suite, [tmp_path / "a", tmp_path / "b"], CONFIG, tmp_path / "published")
     costs = files.read_json(tmp_path / "published" / "MANIFEST.json")["costs"]
     cell = costs["cells"]["split_digits"]["sgd"]
     assert cell == {"runs": 4, "seconds": 42.0, "threads": 1, "peak_memory_mib": 900.0, "megabytes": pytest.approx(4, abs=0.01)}
@@ -97,41 +106,41 @@ def test_seeds_that_the_suite_does_not_have_cost_it_nothing(tmp_path: Path) -> N
 
 
 def test_runs_that_do_not_tell_are_left_out(tmp_path: Path, run: Path) -> None:
-    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "published")
     assert files.read_json(tmp_path / "published" / "MANIFEST.json")["costs"]["cells"] == {}
 
 
 def test_publishing_twice_gives_the_same_bytes(tmp_path: Path, run: Path) -> None:
     suite = make_suite(tmp_path / "suite")
-    publication.publish(suite, [run], {}, tmp_path / "one")
-    publication.publish(suite, [run], {}, tmp_path / "two")
+    publication.publish(suite, [run], CONFIG, tmp_path / "one")
+    publication.publish(suite, [run], CONFIG, tmp_path / "two")
     assert files.digest(tmp_path / "one" / "MANIFEST.json") == files.digest(tmp_path / "two" / "MANIFEST.json")
 
 
 def test_runs_of_different_code_are_not_published(tmp_path: Path, run: Path) -> None:
     files.write_json(tmp_path / "other" / "run.json", {**RUN, "code": "changed"})
     with pytest.raises(UserError, match="differ in code"):
-        publication.publish(make_suite(tmp_path / "suite"), [run, tmp_path / "other"], {}, tmp_path / "published")
+        publication.publish(make_suite(tmp_path / "suite"), [run, tmp_path / "other"], CONFIG, tmp_path / "published")
     assert not (tmp_path / "published").exists()
 
 
 def test_a_folder_that_is_no_published_suite_is_left_alone(tmp_path: Path, run: Path) -> None:
     files.write_text(tmp_path / "home" / "thesis.tex", "years of work")
     with pytest.raises(UserError, match="no published suite"):
-        publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "home")
+        publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "home")
     assert (tmp_path / "home" / "thesis.tex").exists()
 
 
 def test_an_unfinished_suite_is_not_published(tmp_path: Path, run: Path) -> None:
     (make_suite(tmp_path / "suite") / "claims.csv").unlink()
     with pytest.raises(UserError, match=r"lacks claims\.csv"):
-        publication.publish(tmp_path / "suite", [run], {}, tmp_path / "published")
+        publication.publish(tmp_path / "suite", [run], CONFIG, tmp_path / "published")
     assert not (tmp_path / "published").exists()
 
 
 @pytest.mark.parametrize(("mean", "same_bytes"), [(0.5, True), (0.59, False)])
 def test_a_rebuild_that_seeds_explain_agrees(tmp_path: Path, run: Path, mean: float, same_bytes: bool) -> None:
-    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "published")
     table = publication.verify(make_suite(tmp_path / "rebuilt", mean), tmp_path / "published")
     assert table[table["kind"] == "mean"]["agrees"].all()
     assert bool(table[table["kind"] == "file"]["agrees"].all()) is same_bytes
@@ -143,7 +152,7 @@ def test_a_rebuild_that_seeds_explain_agrees(tmp_path: Path, run: Path, mean: fl
 
 def test_a_rebuild_that_seeds_do_not_explain_is_refused(tmp_path: Path, run: Path) -> None:
     """Four seeds each, sd 0.1: two means may be 2.45 standard errors apart (t of 6), which are 0.17."""
-    publication.publish(make_suite(tmp_path / "suite"), [run], {}, tmp_path / "published")
+    publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "published")
     with pytest.raises(UserError, match="1 means differ"):
         publication.verify(make_suite(tmp_path / "rebuilt", mean=0.68), tmp_path / "published")
 
@@ -153,7 +162,7 @@ def test_a_table_that_breaks_its_contract_is_not_published(tmp_path: Path, run: 
     ranks = files.read_csv(suite / "ranks.csv")
     files.write_csv(suite / "ranks.csv", ranks.assign(friedman_p=1.5))
     with pytest.raises(UserError, match=r"ranks\.csv breaks its contract: column friedman_p: 1.5 must be at most 1"):
-        publication.publish(suite, [run], {}, tmp_path / "published")
+        publication.publish(suite, [run], CONFIG, tmp_path / "published")
     assert not (tmp_path / "published").exists()
 
 

@@ -4,7 +4,7 @@ import logging
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         raise UserError(f"{output} holds {foreign[0]}, so it is no published suite; name another folder.")
     whole = [files.read_json(run / "run.json") for run in runs]
     facts = [_of_seeds(each, config.get("seeds")) for each in whole]
-    names = published_files(suite, config.get("figures"))
+    names = published_files(suite, config)
     from stability_gap import contracts  # the workflow reads this module at every start, and pandera takes a second
 
     for name in names:
@@ -212,22 +212,31 @@ def verification_summary(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def published_files(suite: Path, kinds: Sequence[str] | None = None) -> list[str]:
+def published_files(suite: Path, config: Mapping[str, Any]) -> list[str]:
     """List the files to publish, relative to `suite`, sorted. Errors: UserError where there are none of a kind.
 
-    kinds: of figures; those that an earlier configuration left behind are left out. None: all that are there.
+    config: says which tables and figures there are; what an earlier one left behind is left out.
     """
+    from stability_gap.presentation.figures import registry
+
+    if lacking := [key for key in ("benchmarks", "figures", "tables") if key not in config]:
+        raise UserError(f"--config lacks {', '.join(lacking)}; give the resolved configuration of the suite.")
+    kinds = registry.chosen(config["figures"], config.get("extensions", {}).get("figures", ()))
+    stems = {
+        "tables": {*config["tables"], "paper_comparison"},
+        "figures": {
+            name if kind.of == "suite" else f"{name}_{benchmark}"
+            for name, kind in kinds.items()
+            for benchmark in config["benchmarks"]
+        },
+    }
+    extras = {name for kind in kinds.values() for name in kind.inputs if name in EXTRA_FILES}
     found = [path for folder in FOLDERS for path in suite.glob(f"{folder}/*") if path.is_file()]
-    names = [str(path.relative_to(suite)) for path in found if path.parent.name != "figures" or _is_of(path.stem, kinds)]
+    names = [str(path.relative_to(suite)) for path in found if path.stem in stems[path.parent.name]]
     missing = [name for name in FILES if not (suite / name).is_file()]
     if missing or not names:
         raise UserError(f"{suite} lacks {', '.join(missing) or 'tables and figures'}; run snakemake for this suite first.")
-    return sorted([*names, *FILES, *(name for name in EXTRA_FILES if (suite / name).is_file())])
-
-
-def _is_of(stem: str, kinds: Sequence[str] | None) -> bool:
-    """Whether a figure is of one of these kinds: {kind} or {kind}_{benchmark}."""
-    return kinds is None or any(stem == kind or stem.startswith(f"{kind}_") for kind in kinds)
+    return sorted([*names, *FILES, *(name for name in extras if (suite / name).is_file())])
 
 
 def _megabytes(folder: Path) -> float:

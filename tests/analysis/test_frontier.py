@@ -83,9 +83,18 @@ def test_gaps_and_their_intervals_are_those_of_a_slow_bootstrap():
     [((0.2, 0.6, 0.4, 0.9), 0.4, 1.5), ((0.2, 0.4, 0.4), 0.4, 2.0), ((0.5, 0.6), 0.5, 1.0), ((0.5, 0.6), 0.7, math.nan)],
 )
 def test_the_smallest_rate_that_reaches_the_accuracy_counts(accuracy, target, gap):
-    found, beyond = gap_at(np.array([accuracy]), np.arange(1.0, 1 + len(accuracy))[None], np.array([target]))
+    found, reached, beyond = gap_at(np.array([accuracy]), np.arange(1.0, 1 + len(accuracy))[None], np.array([target]))
     np.testing.assert_allclose(found, [gap])
+    assert reached[0] == (not np.isnan(gap))
     assert not beyond.any()
+
+
+def test_a_gap_that_is_undefined_before_the_crossing_is_no_accuracy_unreached():
+    found, reached, _ = gap_at(
+        np.array([[0.1, 0.5, 0.9]] * 2), np.array([[np.nan, 0.3, 0.4], [0.1, np.nan, 0.4]]), np.full(2, 0.5)
+    )
+    np.testing.assert_array_equal(found, [0.3, np.nan])
+    assert reached.all()
 
 
 def test_points_have_intervals_and_count_diverged_runs():

@@ -62,6 +62,15 @@ def test_runs_on_the_test_images_are_refused():
         refuse_test_images([record("sgd_tuning_1"), record("sgd_tuning_2", "other")], "split")
 
 
+def test_a_criterion_that_is_undefined_is_named():
+    table = metrics()
+    table.loc[(table["optimizer"] == "sgd_tuning_2") & (table["metric"] == "avg_acc"), "value"] = np.nan
+    with pytest.raises(
+        UserError, match=r"avg_acc of sgd_tuning_2 is undefined, .* give the benchmark twin evaluation: \{tasks: seen"
+    ):
+        tuning_grid(table, MEMBERS, "split")
+
+
 def test_a_grid_with_holes_is_refused():
     table = metrics()
     with pytest.raises(UserError, match="sgd_tuning_2 has no run to select from"):

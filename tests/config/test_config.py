@@ -160,12 +160,6 @@ def test_a_change_reaches_the_cells_that_depend_on_it_and_no_other(load, old, ne
 # --- seeds ----------------------------------------------------------------------------------------------------------
 
 
-def test_seed_blocks_keep_the_order_of_the_suite_and_the_size_of_the_benchmark(load):
-    assert load().seed_blocks("split") == ["3_1", "2"]
-    assert load("seeds: [3, 1, 2]", "seeds: [5, 6, 7, 8, 9]").seed_blocks("split") == ["5-6", "7-8", "9"]
-    assert load("suite: quick", "suite: again").seed_blocks("split") == ["7"]
-
-
 @given(st.lists(st.integers(0, 1000), min_size=1, unique=True))
 def test_the_name_of_a_block_tells_its_seeds(seeds):
     assert config.parse_seeds(config.format_seeds(seeds)) == seeds

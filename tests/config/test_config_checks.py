@@ -57,6 +57,26 @@ def test_the_configuration_is_fine_as_it_stands():
     assert resolved(suites={"quick": {"reference": "adam"}}).chosen_suite.reference == "adam"
 
 
+def test_pairs_with_a_reference_need_it():
+    assert "suites.quick.reference: pairs are those with ngm_sgd, which is none of the suite's optimizers; add it." in told(
+        suites={"quick": {"pairs": "reference"}}
+    )
+    assert resolved(suites={"quick": {"pairs": "reference", "reference": "adam"}})
+
+
+@pytest.mark.parametrize("change", [{"neuronal_decay": 0.1}, {"proximal": {"omega": 1.0}}])
+def test_what_is_defined_for_an_mlp_meets_no_other_model(change):
+    assert resolved(optimizers={"sgd": change})
+    assert told(optimizers={"sgd": change}, benchmarks={"other": {"model": {"kind": "slim_resnet18"}}}) == (
+        "c: suites.quick.optimizers: sgd is defined for an mlp, and other has another model; leave one out."
+    )
+
+
+def test_the_home_folder_is_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert resolved(data_root="~/data").data_root == "/home/me/data"
+
+
 def test_a_benchmark_stands_for_one_that_is_trained_alike():
     other = {"stands_for": "split", "evaluation": {"every": 5}, "label": "few", "seeds_per_job": 1}
     assert resolved(benchmarks={"other": other}).benchmarks["other"].stands_for == "split"

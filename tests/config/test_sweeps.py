@@ -138,6 +138,14 @@ BAD = {
         {"benchmarks__twin__iterations": 30},
         "c: sweeps.tuning.holdout.split: twin has another iterations; let it be like split.",
     ),
+    "a twin that samples otherwise": (
+        {"benchmarks__twin__sampling": {"kind": "replay", "images": 10}},
+        "c: sweeps.tuning.holdout.split: twin has another sampling; let it be like split.",
+    ),
+    "a twin of other data": (
+        {"datasets__held": {"source": "torchvision", "name": "MNIST", "mean": [0.1], "std": [0.3], "holdout": {"fraction": 0.1}}},
+        "c: sweeps.tuning.holdout.split: the data set of twin is another; let it be like digits.",
+    ),
     "a member with the id of an optimizer": (
         {"optimizers__sgd_rates_1": {"like": "sgd"}},
         "c: sweeps.rates: there is an optimizer 'sgd_rates_1' already; name the sweep otherwise.",
@@ -151,6 +159,13 @@ def test_what_would_not_be_fair_is_refused_with_one_message(fault):
     with pytest.raises(UserError, match=re.escape(message)) as error:
         resolved(**change)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_what_is_published_of_a_winner_is_what_it_is_selected_by():
+    """Its settings are those of its base until they are selected, for each benchmark anew: they would be untrue."""
+    optimizers = resolved().science()["optimizers"]
+    assert optimizers["sgd_rates_2"]["learning_rate"] == 0.1
+    assert optimizers["sgd_tuned_final"] == {"optimizer": "sgd", "sweep": "tuning", "selected_by": "final"}
 
 
 def test_no_image_that_the_evaluation_tests_on_is_tested_or_trained_on_in_tuning():

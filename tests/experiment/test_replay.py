@@ -63,11 +63,19 @@ def test_another_loss_is_refused_with_run_and_iteration(folders, tmp_path):
         replay.snapshots(3, (0,))
 
 
+def test_a_run_of_a_gpu_is_refused_before_it_is_trained(folders, tmp_path):
+    files.write_json(tmp_path / "run.json", files.read_json(folders / "ngm_sgd" / "run.json") | {"device": "cuda"})
+    with pytest.raises(UserError, match=f"{tmp_path} was trained on cuda; .* --config device=cpu"):
+        open_run(tmp_path, [folders / "stream"])
+
+
 def test_a_run_without_its_stream_or_facts_is_refused(folders, tmp_path):
     facts = files.read_json(folders / "ngm_sgd" / "run.json")
     files.write_json(tmp_path / "run.json", facts | {"stream_digest": "another"})
     with pytest.raises(UserError, match="was trained on none of the streams"):
         open_run(tmp_path, [folders / "stream"])
     files.write_json(tmp_path / "run.json", {"benchmark": "mine"})
-    with pytest.raises(UserError, match=r"run.json lacks settings, stream_digest, seeds, threads; only a run of this pipeline"):
+    with pytest.raises(
+        UserError, match=r"run.json lacks settings, stream_digest, seeds, threads, device; only a run of this pipeline"
+    ):
         open_run(tmp_path, [folders / "stream"])

@@ -47,6 +47,10 @@ BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
         lambda values: values.update(results="workflow/rules"),
         "config.yaml: results: workflow/rules is a folder of the project itself; name another, such as results.",
     ),
+    "frontier without rates": (
+        lambda values: values["suites"]["smoke"].update(figures=["frontier"]),
+        "config.yaml: suites.smoke.reference: figure frontier compares gaps at the accuracy of one rate of a sweep of kind rates",
+    ),
     "suite with the name of a shared folder": (
         lambda values: values["suites"].update(streams=values["suites"]["smoke"]),
         "config.yaml: suites.streams: results/streams holds what all suites share; choose another id.",
@@ -100,6 +104,13 @@ def test_a_bad_setting_on_the_command_line_is_refused(fresh: Workflow, setting: 
     refused = fresh.snakemake("--cores", "all", "--config", setting)
     assert refused.returncode != 0
     assert only_error(refused.stdout) == f"error: {message}"
+
+
+def test_a_copy_beside_the_runs_is_no_run(fresh: Workflow) -> None:
+    copy = fresh.folder / "results" / "runs" / "split_digits_smoke" / "sgd" / "42-43.bak"
+    copy.mkdir(parents=True)
+    (copy / "run.json").write_text("{}")
+    assert fresh.snakemake("--dry-run").returncode == 0
 
 
 def test_all_problems_are_told_at_once(fresh: Workflow) -> None:

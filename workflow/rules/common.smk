@@ -2,6 +2,7 @@
 import getpass
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -42,6 +43,7 @@ SEEDS = configuration.format_seeds(CHOSEN.seeds)
 RESULTS = CONFIG.results
 SUITE = f"{RESULTS}/{CONFIG.suite}"
 FORMATS = ["svg", "pdf", "png"]  # of every figure
+BLOCK = r"\d+(-\d+|(_\d+)*)"  # names a run folder by its seeds
 RUN = f"{RESULTS}/runs/{{benchmark}}/{{optimizer}}/{{seeds}}"
 
 # For --software-deployment-method conda; without it, jobs run in the environment that snakemake runs in.
@@ -78,7 +80,7 @@ wildcard_constraints:
     dataset="|".join(CONFIG.datasets),
     benchmark="|".join(CONFIG.benchmarks),
     optimizer="|".join(CONFIG.optimizers),
-    seeds=r"\d+(-\d+|(_\d+)*)",
+    seeds=BLOCK,
 
 
 def as_json(settings):
@@ -90,7 +92,8 @@ def as_json(settings):
 def present(benchmark, optimizer):
     """Names of the finished run folders of a cell."""
     folder = Path(RESULTS, "runs", benchmark, optimizer)
-    return [path.parent.name for path in folder.glob("*/run.json")]
+    found = [path.parent.name for path in folder.glob("*/run.json")]
+    return [name for name in found if re.fullmatch(BLOCK, name)]  # not a copy
 
 
 @cache
@@ -221,6 +224,21 @@ def tuned_here():
             f"error: config.yaml: suites.{CONFIG.suite}: selection.csv needs the winners of one sweep of kind tuning among the optimizers."
         )
     return found.pop()
+
+
+def rate_of_reference():
+    """The suite's reference, at whose accuracy the frontier compares gaps: one of the rates of an optimizer."""
+    member = MEMBERS.get(CHOSEN.reference, {})
+    if (
+        member.get("sweep") in CONFIG.tunings
+        or CHOSEN.reference not in CHOSEN.optimizers
+        or not member
+    ):
+        sys.exit(
+            f"error: config.yaml: suites.{CONFIG.suite}.reference: figure frontier compares gaps at the accuracy of one rate of a sweep of kind"
+            f" rates, such as ngm_sgd_rates_4, which the suite trains; {CHOSEN.reference} is none."
+        )
+    return CHOSEN.reference
 
 
 def candidates(wildcards):

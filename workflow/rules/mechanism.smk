@@ -37,15 +37,13 @@ rule mechanism_of_benchmark:
     resources:
         mem_mb=3000,
         runtime=60,
-        gpu=int(USES_GPU),
     params:
         folders=lambda wildcards: run_folders([wildcards.benchmark]),
         seeds=SEEDS,
-        device=CONFIG.device,
         code=code_digest("analysis.mechanism.measure"),
     shell:
         "stability-gap --log {log:q} mechanism {params.folders} --stream $(dirname {input.stream:q}) --seeds {params.seeds}"
-        " --device {params.device} -o {output:q}"
+        " -o {output:q}"
 
 
 rule mechanism:

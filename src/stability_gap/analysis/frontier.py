@@ -70,7 +70,7 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
                     continue
                 order = list(rates.drop_duplicates("member").sort_values("learning_rate")["member"])
                 curves, heights = (np.column_stack([each[member] for member in order]) for each in (accuracy, gap))
-                at, beyond = gap_at(curves, heights, target)
+                at, reached, beyond = gap_at(curves, heights, target)
                 difference = at - level
                 low, high = _interval(at[1:])
                 difference_low, difference_high = _interval(difference[1:])
@@ -87,7 +87,7 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
                         "difference": difference[0],
                         "difference_low": difference_low,
                         "difference_high": difference_high,
-                        "reached": np.isfinite(at[1:]).mean(),
+                        "reached": reached[1:].mean(),
                         "beyond": beyond[1:].mean(),
                         "n": n,
                     }
@@ -95,14 +95,15 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
     return pd.DataFrame(rows)
 
 
-def gap_at(accuracy: Floats, gap: Floats, target: Floats) -> tuple[Floats, Any]:
+def gap_at(accuracy: Floats, gap: Floats, target: Floats) -> tuple[Floats, Any, Any]:
     """Interpolate the gap where curves first reach an accuracy.
 
     Args:
         accuracy, gap: (curves, rates), by rising rate. target: (curves,).
 
     Returns:
-        The gap, NaN where a curve never reaches it, and whether its first point lies beyond it: (curves,) each.
+        The gap, NaN where a curve never reaches it; whether it does; whether its first point lies beyond it: (curves,) each.
+        Where the gap is undefined at the last point before, that of the first point that reaches it is taken.
     """
     reaches = accuracy >= target[:, None]
     first, rows = reaches.argmax(axis=1), np.arange(len(target))
@@ -110,8 +111,9 @@ def gap_at(accuracy: Floats, gap: Floats, target: Floats) -> tuple[Floats, Any]:
     rise = accuracy[rows, first] - accuracy[rows, before]
     share = np.divide(target - accuracy[rows, before], rise, out=np.ones_like(target), where=rise > 0)
     found = gap[rows, before] + share * (gap[rows, first] - gap[rows, before])
-    found = np.where(first == 0, gap[rows, 0], found)
-    return np.where(reaches.any(axis=1), found, np.nan), reaches[:, 0] & (accuracy[:, 0] > target)
+    found = np.where((first == 0) | np.isnan(gap[rows, before]), gap[rows, first], found)
+    reached = reaches.any(axis=1)
+    return np.where(reached, found, np.nan), reached, reaches[:, 0] & (accuracy[:, 0] > target)
 
 
 def _seeds(metrics: pd.DataFrame, members: Members) -> pd.DataFrame:

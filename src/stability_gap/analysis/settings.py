@@ -4,6 +4,9 @@ from pydantic import Field
 
 from stability_gap.settings import Settings
 
+CRITERIA = {"final": "avg_acc", "anytime": "anytime_acc"}
+"""What tuning selects by -> the metric, on the held-out images."""
+
 
 class AnalysisSettings(Settings):
     """Statistics (PROTOCOL §6)."""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stability_gap.analysis import figure_data
-from stability_gap.config.sweeps import CRITERIA
+from stability_gap.analysis.settings import CRITERIA
 from stability_gap.errors import UserError
 
 GAPS = ("avg_sg_first", "avg_sg_previous")
@@ -40,7 +40,7 @@ def tuning_grid(metrics: pd.DataFrame, members: Mapping[str, Mapping[str, Any]],
         benchmark, holdout, sweep, optimizer, member, number, one column per key that a member sets, n, diverged, `CRITERIA` and
         `GAPS` (means over tuning seeds), and `selected_{criterion}`. Of equal means the smallest number is selected.
 
-    Errors: UserError where a member has no runs, or fewer seeds than another.
+    Errors: UserError where a member has no runs, fewer seeds than another, or a criterion that is undefined.
     """
     per_seed = figure_data.whole_stream(metrics, ["diverged", *CRITERIA.values(), *GAPS])
     if missing := sorted(set(members) - set(per_seed["optimizer"])):
@@ -69,7 +69,12 @@ def tuning_grid(metrics: pd.DataFrame, members: Mapping[str, Mapping[str, Any]],
             }
         )
     grid = pd.DataFrame(rows).sort_values(["optimizer", "number"], kind="stable", ignore_index=True)
-    for criterion in CRITERIA:
+    for criterion, metric in CRITERIA.items():
+        if (undefined := grid[criterion].isna()).any():
+            raise UserError(
+                f"{metric} of {grid.loc[undefined, 'member'].iloc[0]} is undefined, so nothing can be selected by it; give the "
+                f"benchmark {grid['holdout'].iloc[0]} evaluation: {{tasks: seen}}."
+            )
         best = grid.groupby("optimizer")[criterion].idxmax()  # of equal means the first, so the smallest number
         grid[f"selected_{criterion}"] = grid.index.isin(best)
     return grid

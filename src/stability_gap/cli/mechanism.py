@@ -24,15 +24,14 @@ def toy(random_seed: int, output: Path) -> None:
 @click.argument("runs", nargs=-1, required=True, type=FOLDER)
 @click.option("--stream", "streams", type=FOLDER, multiple=True, required=True, help="Folder of a stream that they learned.")
 @SEEDS
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the runs were trained.")
 @click.option("-o", "--output", type=FILE, required=True, help="mechanism.csv: curvature, gradients, losses, calibration.")
-def mechanism(runs: tuple[Path, ...], streams: tuple[Path, ...], seeds: list[int] | None, device: str, output: Path) -> None:
-    """Replay RUNS and measure what happens in their weights around each switch.
+def mechanism(runs: tuple[Path, ...], streams: tuple[Path, ...], seeds: list[int] | None, output: Path) -> None:
+    """Replay RUNS on the CPU and measure what happens in their weights around each switch.
 
-    RUNS are run folders, those that others of them follow included.
+    RUNS are run folders of this machine type's CPU, those that others of them follow included.
     """
     from stability_gap import files
     from stability_gap.analysis.mechanism.measure import measure_all
     from stability_gap.experiment.replay import open_run
 
-    files.write_csv(output, measure_all(open_run(run, streams, runs, seeds, device) for run in runs))
+    files.write_csv(output, measure_all(open_run(run, streams, runs, seeds) for run in runs))

@@ -20,7 +20,7 @@ PROJECT_FOLDERS = (
     *("benchmarks", "config", "docs", "envs", "paper_figures", "profiles", "reference", "src", "tests", "workflow"),
 )
 
-MAY_DIFFER = ("evaluation", "precision")  # between a benchmark and the one it stands for
+MAY_DIFFER = {*Look.model_fields, "stands_for", "seeds_per_job", "evaluation"}  # between benchmarks that are trained alike
 
 PAPER_COMPARISON = "paper_comparison"  # a table of every suite that no block describes
 
@@ -88,6 +88,11 @@ def _check_ids(config: Config, tell: Tell) -> None:
             tell("tables", name, f".metrics: {metric} stands there twice; every metric once.")
 
 
+def _differences(one: Benchmark, other: Benchmark, *but: str) -> list[str]:
+    """Keys, but for `but`, in which two benchmarks are not trained alike."""
+    return [key for key in sorted(set(Benchmark.model_fields) - MAY_DIFFER - {*but}) if getattr(one, key) != getattr(other, key)]
+
+
 def _check_stand_in(config: Config, name: str, benchmark: Benchmark, tell: Tell) -> None:
     """Check that a benchmark that is compared with another one's published numbers is trained as that one is."""
     if benchmark.stands_for is None:
@@ -96,13 +101,8 @@ def _check_stand_in(config: Config, name: str, benchmark: Benchmark, tell: Tell)
         tell("benchmarks", name, f".stands_for: {problem}")
         return
     original = config.benchmarks[benchmark.stands_for]
-    for key in sorted(set(Benchmark.model_fields) - set(Look.model_fields) - {"stands_for", "seeds_per_job", *MAY_DIFFER}):
-        if getattr(benchmark, key) != getattr(original, key):
-            tell(
-                "benchmarks",
-                name,
-                f".stands_for: {benchmark.stands_for} has another {key}; let it be like {benchmark.stands_for}.",
-            )
+    for key in _differences(benchmark, original, "precision"):
+        tell("benchmarks", name, f".stands_for: {benchmark.stands_for} has another {key}; let it be like {benchmark.stands_for}.")
 
 
 def _check_donors(config: Config, tell: Tell) -> None:
@@ -133,9 +133,22 @@ def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
         shown = [blocks[entry].label or entry for entry in dict.fromkeys(names) if entry in blocks]
         for label in _repeated(shown):
             tell("suites", name, f".{section}: two are shown as {label!r}; give each a label of its own.")
+    chosen = {each: config.optimizers[each] for each in suite.optimizers if each in config.optimizers}
+    of_mlps = [each for each, block in chosen.items() if block.neuronal_decay > 0 or block.proximal is not None]
+    others = [each for each in suite.benchmarks if each in config.benchmarks and config.benchmarks[each].model.kind != "mlp"]
+    if of_mlps and others:
+        tell(
+            "suites", name, f".optimizers: {of_mlps[0]} is defined for an mlp, and {others[0]} has another model; leave one out."
+        )
     # The default reference may be missing from a configuration that has other optimizers.
     if "reference" in suite.model_fields_set and (problem := _unknown(config, suite.reference, "optimizers")):
         tell("suites", name, f".reference: {problem}")
+    if suite.pairs == "reference" and suite.reference not in suite.optimizers:
+        tell(
+            "suites",
+            name,
+            f".reference: pairs are those with {suite.reference}, which is none of the suite's optimizers; add it.",
+        )
     if repeated := sorted(_repeated(suite.seeds)):
         tell("suites", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
 
@@ -157,9 +170,11 @@ def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) ->
                 f".holdout.{benchmark}: the data set {theirs.dataset} of {twin} holds no training images out, so tuning would see"
                 " test images; give it holdout: {fraction: 0.1}.",
             )
-        for key in ("stream", "iterations", "batch_size", "model", "gain_eta"):
-            if getattr(ours, key) != getattr(theirs, key):
-                tell("sweeps", name, f".holdout.{benchmark}: {twin} has another {key}; let it be like {benchmark}.")
+        for key in _differences(ours, theirs, "dataset"):
+            tell("sweeps", name, f".holdout.{benchmark}: {twin} has another {key}; let it be like {benchmark}.")
+        data = [config.datasets.get(each.dataset) for each in (ours, theirs)]
+        if None not in data and len({each.model_copy(update={"holdout": None}).model_dump_json() for each in data if each}) > 1:
+            tell("sweeps", name, f".holdout.{benchmark}: the data set of {twin} is another; let it be like {ours.dataset}.")
 
 
 def _check_tuned(config: Config, name: str, suite: Suite, tell: Tell) -> None:

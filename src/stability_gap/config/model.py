@@ -1,13 +1,13 @@
 """Describe `config.yaml` as typed settings: every key with its default, range and meaning."""
 
-from collections.abc import Iterable
+import os
 from keyword import iskeyword
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from stability_gap.analysis.settings import AnalysisSettings
-from stability_gap.config.seeds import MOST_SEEDS, plan_blocks
+from stability_gap.config.seeds import MOST_SEEDS
 from stability_gap.config.sweeps import Seed, Sweep, TuningSweep, members
 from stability_gap.experiment.settings import CellSettings, ExperimentSettings
 from stability_gap.learners.settings import OptimizerSettings
@@ -107,6 +107,11 @@ class Config(Settings):
     sweeps: dict[str, Sweep] = Field({}, description="variations of optimizers, by id")
     suites: dict[str, Suite]
 
+    @field_validator("data_root")
+    @classmethod
+    def _home(cls, folder: str) -> str:
+        return os.path.expanduser(folder)  # no shell does it in a configuration
+
     @property
     def chosen_suite(self) -> Suite:
         """Return the suite that `suite` names."""
@@ -161,6 +166,14 @@ class Config(Settings):
             for section, named in blocks.items()
         }
 
+    def _science_of(self, optimizer: str) -> dict[str, Any]:
+        """The block of an optimizer; of a winner, whose settings are selected for each benchmark, by what."""
+        sweep = self.winner_of(optimizer)
+        if sweep is None:
+            return self.optimizers[optimizer].model_dump(mode="json")
+        base, criterion = self.tunings[sweep].winners()[optimizer]
+        return {"optimizer": base, "sweep": sweep, "selected_by": criterion}
+
     def science(self) -> dict[str, Any]:
         """Collect what the chosen suite's results depend on, as plain values: no folders, devices or other suites."""
         datasets = {name: self.datasets[self.benchmarks[name].dataset] for name in self.chosen_suite.benchmarks}
@@ -174,7 +187,7 @@ class Config(Settings):
             "seeds": self.chosen_suite.seeds,
             "datasets": {self.benchmarks[name].dataset: each.model_dump(mode="json") for name, each in datasets.items()},
             "benchmarks": {name: self.benchmarks[name].model_dump(mode="json") for name in self.chosen_suite.benchmarks},
-            "optimizers": {name: self.optimizers[name].model_dump(mode="json") for name in optimizers},
+            "optimizers": {name: self._science_of(name) for name in optimizers},
             **({"sweeps": {name: self.sweeps[name].model_dump(mode="json") for name in sweeps}} if sweeps else {}),
             "reference": self.chosen_suite.reference,
             "figures": self.figures,
@@ -182,7 +195,3 @@ class Config(Settings):
             "tables": {name: table.model_dump(mode="json") for name, table in self.tables.items()},
             "extensions": self.extensions.model_dump(mode="json"),
         }
-
-    def seed_blocks(self, benchmark: str, present: Iterable[str] = ()) -> list[str]:
-        """Name the run folders of a cell that hold the chosen suite's seeds, such as '42-46'; `present`: see `plan_blocks`."""
-        return plan_blocks(self.chosen_suite.seeds, self.benchmarks[benchmark].seeds_per_job, set(present))

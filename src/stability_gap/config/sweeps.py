@@ -13,12 +13,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from stability_gap.analysis.settings import CRITERIA
 from stability_gap.errors import UserError
 from stability_gap.learners.settings import OptimizerSettings
 from stability_gap.settings import Settings, keys_at, nearest, validate
-
-CRITERIA = {"final": "avg_acc", "anytime": "anytime_acc"}
-"""What tuning selects by -> the metric, on the held-out images."""
 
 DECAYS = ("momentum", "beta2", "gamma", "decay", "fast_decay")
 """Quantities that act through their distance from 1: what is drawn evenly on a logarithmic scale is 1 − value."""

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from stability_gap import files
 from stability_gap.errors import UserError
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.donor import read_donors
-from stability_gap.experiment.machine import flush_denormals, make_deterministic, resolve_device
+from stability_gap.experiment.machine import flush_denormals, make_deterministic
 from stability_gap.experiment.seed_trainer import SeedTrainer, WatcherMaker
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.experiment.snapshots import Snapshots, State, snapshots_into, switch_iterations
@@ -58,18 +59,22 @@ class Replay:
         return made[0].kept
 
 
-def open_run(
-    folder: Path, streams: Sequence[Path], runs: Sequence[Path] = (), seeds: Collection[int] | None = None, device: str = "cpu"
-) -> Replay:
-    """Prepare the replay of a run folder.
+def open_run(folder: Path, streams: Sequence[Path], runs: Sequence[Path] = (), seeds: Collection[int] | None = None) -> Replay:
+    """Prepare the replay of a run folder, on the CPU.
 
     Args:
         streams: folders, one of them of the stream that it was trained on. runs: folders, with those that it read among them.
         seeds: of interest; None: all.
 
-    Errors: UserError where run.json is not one of ours, or its stream or donor is not among those given.
+    Errors: UserError where run.json is not one of ours, or its stream or donor is not among those given; where the run was
+    trained on a GPU, in a block of seeds, whose last bits a single seed need not have.
     """
     facts = _facts(folder)
+    if facts["device"] != "cpu":
+        raise UserError(
+            f"{folder} was trained on {facts['device']}; only runs of a CPU can be replayed to the last bit. Train it on one: "
+            "delete the folder and call snakemake with --config device=cpu."
+        )
     settings: CellSettings = validate(CellSettings, facts["settings"], f"{folder}/run.json, settings")
     completed = sorted(int(seed) for seed, end in facts["seeds"].items() if end["status"] == "completed")
     chosen = [seed for seed in completed if seeds is None or seed in seeds]
@@ -79,7 +84,7 @@ def open_run(
             f"{folder} was trained on none of the streams {', '.join(map(str, streams))}; name its own with --stream."
         )
     rare = settings.model_copy(update={"evaluation": EvaluationSettings(every=settings.iterations, tasks="first")})
-    stream = DeviceStream(read(digests[facts["stream_digest"]]), rare, resolve_device(device))
+    stream = DeviceStream(read(digests[facts["stream_digest"]]), rare, torch.device("cpu"))
     donors = _donors(folder, settings, runs, chosen, len(stream.train_sizes) * settings.iterations)
     return Replay(folder, rare, chosen, stream, donors, facts["threads"])
 
@@ -96,7 +101,7 @@ def _donors(folder: Path, settings: CellSettings, runs: Sequence[Path], seeds: l
 
 def _facts(folder: Path) -> dict[str, Any]:
     facts = files.read_json(folder / "run.json")
-    needed = ("settings", "stream_digest", "seeds", "threads")
+    needed = ("settings", "stream_digest", "seeds", "threads", "device")
     if not isinstance(facts, dict) or (missing := [key for key in needed if key not in facts]):
         lacks = f"lacks {', '.join(missing)}" if isinstance(facts, dict) else "holds no JSON object"
         raise UserError(f"{folder}/run.json {lacks}; only a run of this pipeline can be replayed.")

@@ -50,6 +50,16 @@ def table(folder) -> pd.DataFrame:
     return measure_all(open_run(folder / name, [folder / "stream"]) for name in ("ngm_sgd", "sgd"))
 
 
+def test_a_short_context_is_not_looked_at_beyond_its_end(folder, tmp_path):
+    """Ten updates: one of the usual offsets is the last update, the larger ones lie in other contexts."""
+    prepare_stream("short", SplitStream(kind="split", classes_per_task=2), folder / "data", tmp_path / "stream")
+    short = settings(gain=True).model_copy(update={"benchmark": "short", "iterations": 10})
+    train_cell(short, tmp_path / "stream", [1], tmp_path / "run", 1, "cpu")
+    table = measure_all([open_run(tmp_path / "run", [tmp_path / "stream"])])
+    curvature = table[table["quantity"] == "lambda_eff"]
+    assert curvature.groupby("context")["since"].agg(list).to_dict() == {k: [-1, 0, 1, 2, 5, 10] for k in range(2, 6)}
+
+
 def values(table, optimizer, quantity):
     rows = table[(table["optimizer"] == optimizer) & (table["quantity"] == quantity)]
     return rows.set_index(["seed", "since"])["value"].sort_index()
@@ -85,7 +95,7 @@ def test_the_line_begins_and_ends_where_the_run_was(table):
 
 
 def test_the_command_writes_the_same_and_reads_only_its_seeds(folder, table):
-    arguments = ["mechanism", str(folder / "ngm_sgd"), "--stream", str(folder / "stream"), "--seeds", "2", "--device", "cpu"]
+    arguments = ["mechanism", str(folder / "ngm_sgd"), "--stream", str(folder / "stream"), "--seeds", "2"]
     result = CliRunner().invoke(commands, [*arguments, "-o", str(folder / "m.csv")], catch_exceptions=False)
     assert result.exit_code == 0
     expected = table[(table["optimizer"] == "ngm_sgd") & (table["seed"] == 2)].reset_index(drop=True)

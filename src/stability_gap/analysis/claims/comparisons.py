@@ -60,5 +60,7 @@ def numbers(test: Comparison, alpha: float) -> str:
     )
     if test.p_smallest * test.family > alpha:
         words += f" (cannot reach {alpha:g})"
-    needed = seeds_needed(test.mean_difference, test.sd, alpha / test.family) if directional(test, alpha) == INCONCLUSIVE else ""
+    if directional(test, alpha) != INCONCLUSIVE:
+        return words
+    needed = seeds_needed(test.mean_difference, test.sd, alpha / test.family, sign_flips=True)
     return f"{words}, {needed}" if needed else words

@@ -153,16 +153,17 @@ def one_sided(values: Floats) -> float:
     return float(stats.ttest_1samp(values, 0.0, alternative="greater").pvalue)
 
 
-def seeds_needed(distance: float, sd: float, alpha: float) -> str:
+def seeds_needed(distance: float, sd: float, alpha: float, *, sign_flips: bool = False) -> str:
     """Say for how many seeds a paired t test at two-sided `alpha` finds the observed mean `distance` with 80 % power.
 
-    Empty where nothing can be said. The observed effect is itself uncertain, so it is a plan, no promise.
+    sign_flips: for a sign-flip test, of which few seeds cannot reach alpha, whatever the effect. Empty where nothing can be said.
+    The observed effect is itself uncertain, so it is a plan, no promise.
     """
     if not (sd > 0 and abs(distance) > 0):
         return ""
     seeds = np.arange(2, MANY + 1)
-    effect = min(abs(distance) / sd, 2.0)  # any larger one needs the fewest that can reach alpha; scipy fails at very large ones
-    enough = TTestPower().power(effect, seeds, alpha) >= POWER
-    able = np.array([smallest_p(int(n)) <= alpha for n in seeds])
+    effect = min(abs(distance) / sd, 10.0)  # three seeds find any larger one
+    enough = np.nan_to_num(TTestPower().power(effect, seeds, alpha), nan=1.0) >= POWER  # scipy gives NaN for some that are 1
+    able = np.array([smallest_p(int(n)) <= alpha for n in seeds]) if sign_flips else True
     found = np.flatnonzero(enough & able)
     return f"about {seeds[found[0]]} seeds needed for 80% power" if len(found) else f"over {MANY} seeds needed for 80% power"

@@ -44,15 +44,14 @@ def measure(replay: Replay, seed: int) -> pd.DataFrame:
 
     Errors: UserError where the replay is not the recorded run.
     """
-    stream = replay.stream.of_seed(seed)
-    timeline, offsets = replay.trainer().timeline, (*OFFSETS, replay.settings.iterations)
+    stream, timeline = replay.stream.of_seed(seed), replay.trainer().timeline
+    offsets = sorted({*(offset for offset in OFFSETS if abs(offset) < timeline.iterations), timeline.iterations})
     states = replay.snapshots(seed, offsets)
     networks = {iteration: _Network(replay, seed, state) for iteration, state in states.items()}
     rows = []
     for context, switch in enumerate(timeline.switches.tolist(), start=2):
-        around = [offset for offset in offsets if switch + offset in networks]
         data = _Data.around(stream, replay.settings.benchmark, context)
-        for since in around:
+        for since in offsets:
             for name, value in _at(networks[switch + since], data, since):
                 rows.append((switch + since, context, since, name, value))
         start, end = networks[switch].plain, networks[switch + timeline.iterations].plain

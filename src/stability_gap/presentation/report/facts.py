@@ -1,6 +1,6 @@
 """Show what a suite was made with: settings, environment and digests, as small tables of text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,34 @@ class Grid:
     rows: list[list[str]]
 
 
-def settings_grids(config: Mapping[str, Any], looks: Looks) -> list[Grid]:
-    """Show the resolved settings of a suite (`Config.science`): benchmarks, optimizers, data sets, analysis."""
-    sections: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-        ("Benchmarks", "benchmarks", {name: looks.benchmark(name) for name in config.get("benchmarks", {})}),
-        ("Optimizers", "optimizers", {name: looks.optimizer(name) for name in config.get("optimizers", {})}),
-        ("Data sets", "datasets", {}),
-    )
-    grids = []
-    for caption, section, labels in sections:
-        blocks = {name: _flat(block) for name, block in config.get(section, {}).items()}
-        keys = [key for key in dict.fromkeys(key for block in blocks.values() for key in block) if key not in _LOOK]
-        rows = [[key, *(block.get(key, "") for block in blocks.values())] for key in keys]
-        grids.append(Grid(caption, ["setting", *(labels.get(name, name) for name in blocks)], rows))
+def settings_grids(config: Mapping[str, Any], looks: Looks, runs: Sequence[Mapping[str, Any]]) -> list[Grid]:
+    """Show the resolved settings of a suite (`Config.science`): benchmarks, optimizers, data sets, analysis.
+
+    Of tuned optimizers the runs (the content of their run.json) tell what was selected, benchmark by benchmark.
+    """
+    selected: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for run in runs:
+        if "selected_by" in config.get("optimizers", {}).get(run["optimizer"], {}):
+            selected.setdefault(run["benchmark"], {})[run["optimizer"]] = run["settings"]["optimizer_settings"]
+    grids = [
+        _blocks("Benchmarks", config.get("benchmarks", {}), looks.benchmark),
+        _blocks("Optimizers", config.get("optimizers", {}), looks.optimizer),
+        *(_blocks(f"Selected settings, {looks.benchmark(name)}", selected[name], looks.optimizer) for name in sorted(selected)),
+        _blocks("Data sets", config.get("datasets", {}), str),
+    ]
     terms = _flat(config.get("analysis", {}))
     seeds = {"seeds": ", ".join(map(str, config.get("seeds", [])))}
     grids.append(Grid("Seeds and analysis", ["setting", "value"], [[key, value] for key, value in {**seeds, **terms}.items()]))
     return [grid for grid in grids if grid.rows]
+
+
+def _blocks(caption: str, blocks: Mapping[str, Mapping[str, Any]], label: Callable[[str], str]) -> Grid:
+    """Show blocks of settings side by side, a row per key that one of them has."""
+    flat = {name: _flat(block) for name, block in blocks.items()}
+    keys = [key for key in dict.fromkeys(key for block in flat.values() for key in block) if key not in _LOOK]
+    return Grid(
+        caption, ["setting", *map(label, flat)], [[key, *(block.get(key, "") for block in flat.values())] for key in keys]
+    )
 
 
 def environment_grid(runs: Sequence[Mapping[str, Any]]) -> Grid:
@@ -50,8 +61,8 @@ def environment_grid(runs: Sequence[Mapping[str, Any]]) -> Grid:
     return Grid("Environment of the runs", ["what", "value"], rows)
 
 
-def digest_grids(suite: Path, runs: Sequence[Mapping[str, Any]], looks: Looks) -> list[Grid]:
-    """Show digests of code, of streams, and the sha256 of the suite's result files that are there."""
+def digest_grids(suite: Path, runs: Sequence[Mapping[str, Any]], looks: Looks, tables: Iterable[str]) -> list[Grid]:
+    """Show digests of code, of streams, and the sha256 of the suite's result files that are there, these tables among them."""
     code = _all(run.get("code") for run in runs)
     official = {True: "official files", False: "not the official files"}
     benchmarks = looks.benchmark_order(run["benchmark"] for run in runs)
@@ -60,8 +71,8 @@ def digest_grids(suite: Path, runs: Sequence[Mapping[str, Any]], looks: Looks) -
         of = [run for run in runs if run["benchmark"] == name]
         told = _all(official.get(run["official"]) if "official" in run else None for run in of)
         streams.append([looks.benchmark(name), told, _all(run.get("stream_digest") for run in of)])
-    tables = sorted(str(path.relative_to(suite)) for path in suite.glob("tables/*.csv"))
-    made = [[name, files.digest(suite / name)] for name in (*_RESULTS, *tables) if (suite / name).is_file()]
+    results = (*_RESULTS, *(f"tables/{name}.csv" for name in sorted(tables)))
+    made = [[name, files.digest(suite / name)] for name in results if (suite / name).is_file()]
     return [
         Grid("Data and code", ["what", "origin", "sha256"], [*streams, ["code that trained", "this package", code]]),
         Grid("Results", ["file", "sha256"], made),

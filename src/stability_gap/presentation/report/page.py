@@ -42,7 +42,7 @@ def report_page(
     columns, rows = verdicts.verdict_grid(claims, looks, labels)
     shown, untested = verdicts.without_untested(rows)
     agreement = files.read_csv(suite / "agreement.csv")
-    kinds = config["figures"]
+    kinds, tables = config["figures"], [*config.get("tables", {}), pictures.LAST]
     figures = pictures.groups(suite, figure_registry.chosen(kinds, extensions), benchmarks, looks)
     curves = [
         zoomable.zoomable_curves(
@@ -73,11 +73,11 @@ def report_page(
             figures=figures,
             curves=curves,
             bokeh=zoomable.script() if curves else "",
-            tables=pictures.table_fragments(suite),
-            settings=facts.settings_grids(config, looks),
+            tables=pictures.table_fragments(suite, tables),
+            settings=facts.settings_grids(config, looks, records),
             deviations=deviations(config, records, set(agreement["benchmark"]), looks),
             environment=facts.environment_grid(records),
-            digests=facts.digest_grids(suite, records, looks),
+            digests=facts.digest_grids(suite, records, looks, tables),
         )
     )
 

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,8 @@ from stability_gap.errors import UserError
 from stability_gap.presentation.figures.registry import Kind
 from stability_gap.presentation.looks import Looks
 
-_LAST = "paper_comparison"
+LAST = "paper_comparison"
+"""A table of every suite that its configuration does not name."""
 _PAGE_PIXELS = 1400  # of a figure as wide as a page, at the 200 dpi of `style`
 
 
@@ -52,21 +53,21 @@ def groups(suite: Path, kinds: Mapping[str, Kind], benchmarks: Sequence[str], lo
     return made
 
 
-def table_fragments(suite: Path) -> dict[str, str]:
-    """Take what the pages `suite`/tables/*.html hold, by name, each table in a box of its own that scrolls.
+def table_fragments(suite: Path, names: Iterable[str]) -> dict[str, str]:
+    """Take what the pages `suite`/tables/{name}.html hold, by name, each table in a box of its own that scrolls.
 
-    The comparison with the paper comes last; a table without rows is left out. Errors: UserError where there is none, or one
-    holds no table.
+    The comparison with the paper comes last; a table without rows is left out. Errors: UserError where one is missing or holds
+    no table.
     """
-    paths = sorted(suite.glob("tables/*.html"), key=lambda path: (path.stem == _LAST, path.stem))
-    if not paths:
-        raise UserError(f"{suite}/tables holds no HTML tables; make them first (snakemake {suite}/tables/table1.html).")
-    fragments = {path.stem: _fragment(path) for path in paths}
+    fragments = {
+        name: _fragment(suite / "tables" / f"{name}.html") for name in sorted(names, key=lambda each: (each == LAST, each))
+    }
     return {name: fragment for name, fragment in fragments.items() if "<td" in fragment}
 
 
 def _fragment(path: Path) -> str:
-    found = re.search(r"(<style.*?</style>).*?<body[^>]*>(.*)</body>", path.read_text(encoding="utf-8"), re.DOTALL)
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    found = re.search(r"(<style.*?</style>).*?<body[^>]*>(.*)</body>", page, re.DOTALL)
     if found is None:
         raise UserError(f"{path} holds no table; delete it and make it again (snakemake {path}).")
     body = found[2].replace("<table", '<div class="scroll" tabindex="0"><table').replace("</table>", "</table></div>")
