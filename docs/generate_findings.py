@@ -62,19 +62,6 @@ def row(suite: str, name: str, **keys: object) -> pd.Series:
     return found.iloc[0]
 
 
-def highest(benchmark: str, optimizer: str) -> float:
-    """The highest mean final accuracy of an optimizer over the rates of the frontier."""
-    rows = table("frontier", "frontier.csv")
-    return float(rows.loc[(rows["benchmark"] == benchmark) & (rows["optimizer"] == optimizer), "avg_acc_mean"].max())
-
-
-def fails_from(benchmark: str, optimizer: str) -> str:
-    """The smallest rate of the frontier at which every seed of an optimizer diverges, as text."""
-    rows = table("frontier", "frontier.csv")
-    rows = rows[(rows["benchmark"] == benchmark) & (rows["optimizer"] == optimizer) & (rows["diverged"] == rows["n"])]
-    return f"{rows['learning_rate'].min():g}"
-
-
 def curvature(benchmark: str, same_data: bool = False) -> str:
     """How many times its value before a switch the top eigenvalue in g·W is in the burst of the gain (claim 7), as text.
 
@@ -112,8 +99,6 @@ def page(_old: str = "") -> str:
         "row": row,
         "holds": holds,
         "curvature": curvature,
-        "fails_from": fails_from,
-        "highest": highest,
     }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**functions)
 
