@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import psutil
@@ -77,9 +78,23 @@ class PrivateSlurm:
         return self.ask("sinfo", "--noheader", "--format=%T").strip().rstrip("*")
 
     def start_now(self, job: str) -> None:
-        """Spare a requeued job the two minutes that Slurm lets it wait, once its former start has left the node."""
+        """Spare a requeued job the two minutes that Slurm lets it wait.
+
+        Its former start must have left the node, or else the node refuses the second one, is drained, and the job held.
+        """
         wait_until(lambda: not self._on_node(job), f"job {job} has left the node", 60)
-        self.ask("scontrol", "update", f"jobid={job}", "starttime=now")
+
+        def started() -> bool:
+            if self.states()[job] != "PENDING":
+                return True
+            if "launch_failed" in self.ask("squeue", "--noheader", f"--jobs={job}", "--Format=Reason:60"):
+                self.node_up()
+                self.ask("scontrol", "release", job)
+            self.ask("scontrol", "update", f"jobid={job}", "starttime=now")
+            time.sleep(2)
+            return False
+
+        wait_until(started, f"job {job} starts again", 180)
 
     def _on_node(self, job: str) -> bool:
         return any(
