@@ -20,6 +20,9 @@ try:
     getpass.getuser()
 except (KeyError, OSError):
     os.environ.update(USER=str(os.getuid()))
+# Nor need such a user have a home folder, into which bokeh looks for settings.
+if os.path.expanduser("~") == "~":
+    os.environ.update(HOME=os.path.abspath(".snakemake"))
 
 try:
     # Refuses what snakemake does not see, such as repeated keys, or what it fails on.
