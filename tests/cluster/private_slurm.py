@@ -6,7 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 from daemons import Daemons, succeeds, wait_until
 
 # Job steps drop SLURM_CONF before their inner srun, so the configuration must also be where srun looks by itself.
@@ -87,7 +86,7 @@ class PrivateSlurm:
         def started() -> bool:
             if self.states()[job] != "PENDING":
                 return True
-            if "launch_failed" in self.ask("squeue", "--noheader", f"--jobs={job}", "--Format=Reason:60"):
+            if "launch failed" in self.ask("squeue", "--noheader", f"--jobs={job}", "--Format=Reason:60"):
                 self.node_up()
                 self.ask("scontrol", "release", job)
             self.ask("scontrol", "update", f"jobid={job}", "starttime=now")
@@ -97,9 +96,8 @@ class PrivateSlurm:
         wait_until(started, f"job {job} starts again", 180)
 
     def _on_node(self, job: str) -> bool:
-        return any(
-            f"slurmstepd: [{job}." in " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
-        )
+        """Whether the node knows of a step of a job: each has a socket there (slurmd asks the same before it starts one)."""
+        return any((self.folder / "spool").glob(f"*_{job}.*"))
 
     def cancel_all(self) -> None:
         """Leave no job to the next test."""
