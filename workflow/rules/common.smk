@@ -229,21 +229,6 @@ def tuned_here():
     return found.pop()
 
 
-def rate_of_reference():
-    """The suite's reference, at whose accuracy the frontier compares gaps: one of the rates of an optimizer."""
-    member = MEMBERS.get(CHOSEN.reference, {})
-    if (
-        member.get("sweep") in CONFIG.tunings
-        or CHOSEN.reference not in CHOSEN.optimizers
-        or not member
-    ):
-        sys.exit(
-            f"error: config.yaml: suites.{CONFIG.suite}.reference: figure frontier compares gaps at the accuracy of one rate of a sweep of kind"
-            f" rates, such as ngm_sgd_rates_4, which the suite trains; {CHOSEN.reference} is none."
-        )
-    return CHOSEN.reference
-
-
 def candidates(wildcards):
     """What to select from: benchmark, optimizers and seeds of the tuning runs."""
     sweep = CONFIG.sweeps[wildcards.sweep]

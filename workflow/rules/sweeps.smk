@@ -73,7 +73,7 @@ rule frontier:
         runtime=20,
     params:
         members=lambda wildcards: members_of(set(CONFIG.sweeps) - set(CONFIG.tunings)),
-        reference=lambda wildcards: rate_of_reference(),
+        reference=CHOSEN.reference,
         terms=lambda wildcards: as_json(CONFIG.analysis),
         code=code_digest("analysis.frontier", "analysis.measure"),
     shell:

@@ -149,8 +149,20 @@ def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
             name,
             f".reference: pairs are those with {suite.reference}, which is none of the suite's optimizers; add it.",
         )
+    if "frontier" in (suite.figures or ()) and suite.reference not in set(suite.optimizers) & _rates(config):
+        tell(
+            "suites",
+            name,
+            ".reference: figure frontier compares gaps at the accuracy of one rate of a sweep of kind rates, such as"
+            f" ngm_sgd_rates_4, which the suite trains; {suite.reference} is none.",
+        )
     if repeated := sorted(_repeated(suite.seeds)):
         tell("suites", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
+
+
+def _rates(config: Config) -> set[str]:
+    """Members of sweeps over learning rates."""
+    return {name for name, member in config.members().items() if member["sweep"] not in config.tunings}
 
 
 def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) -> None:
