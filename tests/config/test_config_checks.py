@@ -62,6 +62,8 @@ def test_pairs_with_a_reference_need_it():
         suites={"quick": {"pairs": "reference"}}
     )
     assert resolved(suites={"quick": {"pairs": "reference", "reference": "adam"}})
+    unknown = told(suites={"quick": {"pairs": "reference", "reference": "adan"}})
+    assert unknown == "c: suites.quick.reference: no 'adan' under optimizers. Did you mean 'adam'?"
 
 
 @pytest.mark.parametrize("change", [{"neuronal_decay": 0.1}, {"proximal": {"omega": 1.0}}])

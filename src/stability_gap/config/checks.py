@@ -143,7 +143,7 @@ def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
     # The default reference may be missing from a configuration that has other optimizers.
     if "reference" in suite.model_fields_set and (problem := _unknown(config, suite.reference, "optimizers")):
         tell("suites", name, f".reference: {problem}")
-    if suite.pairs == "reference" and suite.reference not in suite.optimizers:
+    elif suite.pairs == "reference" and suite.reference not in suite.optimizers:
         tell(
             "suites",
             name,
