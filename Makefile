@@ -10,7 +10,7 @@ SUITE ?= digits
 PYTHON ?= python3
 CORES ?= all
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
-CHOSEN = --config suite=$(SUITE) $(CONFIG)
+CHOSEN = --config suite=$(SUITE) $(if $(SEEDS),'suites={$(SUITE): {seeds: [$(SEEDS)]}}') $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -36,7 +36,7 @@ notebook: .venv/ready
 publish: .venv/ready
 	$(SNAKEMAKE) publish $(CHOSEN)
 
-# Builds the suite once more, in a folder of its own.
+# Builds the suite once more, in a folder of its own; with SEEDS=42,43 these runs of it.
 verify: .venv/ready
 	rebuilt=$$(mktemp -d) && $(SNAKEMAKE) verify $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt
 

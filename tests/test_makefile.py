@@ -30,6 +30,11 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
     assert rebuilt_apart is (target == "verify")
 
 
+def test_some_seeds_are_a_setting_of_the_suite() -> None:
+    assert " --config suite=mnist 'suites={mnist: {seeds: [42,43]}}' " in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
+    assert "seeds" not in dry_run("verify", "SUITE=mnist")
+
+
 @pytest.mark.parametrize(("versions", "resolution"), [("oldest", "lowest-direct"), ("newest", "highest")])
 def test_other_versions_are_tested_in_an_environment_of_their_own(versions: str, resolution: str) -> None:
     printed = dry_run(f"test-{versions}")

@@ -138,25 +138,6 @@ def test_an_unfinished_suite_is_not_published(tmp_path: Path, run: Path) -> None
     assert not (tmp_path / "published").exists()
 
 
-@pytest.mark.parametrize(("mean", "same_bytes"), [(0.5, True), (0.59, False)])
-def test_a_rebuild_that_seeds_explain_agrees(tmp_path: Path, run: Path, mean: float, same_bytes: bool) -> None:
-    publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "published")
-    table = publication.verify(make_suite(tmp_path / "rebuilt", mean), tmp_path / "published")
-    assert table[table["kind"] == "mean"]["agrees"].all()
-    assert bool(table[table["kind"] == "file"]["agrees"].all()) is same_bytes
-    *_, of_files, of_means = publication.verification_summary(table).splitlines()
-    count = len(table[table["kind"] == "file"])
-    assert of_files == f"| files, byte by byte | {count if same_bytes else count - 1} | {count} |  |"
-    assert of_means == f"| means of b | 2 | 2 | {'0' if same_bytes else '1.3'} standard errors |"
-
-
-def test_a_rebuild_that_seeds_do_not_explain_is_refused(tmp_path: Path, run: Path) -> None:
-    """Four seeds each, sd 0.1: two means may be 2.45 standard errors apart (t of 6), which are 0.17."""
-    publication.publish(make_suite(tmp_path / "suite"), [run], CONFIG, tmp_path / "published")
-    with pytest.raises(UserError, match="1 means differ"):
-        publication.verify(make_suite(tmp_path / "rebuilt", mean=0.68), tmp_path / "published")
-
-
 def test_a_table_that_breaks_its_contract_is_not_published(tmp_path: Path, run: Path) -> None:
     suite = make_suite(tmp_path / "suite")
     ranks = files.read_csv(suite / "ranks.csv")

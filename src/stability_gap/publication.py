@@ -1,4 +1,4 @@
-"""Publish the final tables and figures of a suite with a MANIFEST, and check that a rebuild agrees with them."""
+"""Publish the final tables and figures of a suite with a MANIFEST."""
 
 import logging
 import platform
@@ -7,9 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from stability_gap import files
 from stability_gap.errors import UserError
@@ -33,10 +30,6 @@ EXTRA_FILES = ("frontier.csv", "frontier_gap.csv", "mechanism.csv", "selection.c
 
 RUNS = "runs"
 RUN_FILES = ("evaluations.parquet", "training.parquet", "run.json")
-
-
-LEVEL = 0.05
-"""How often a rebuild that differs by its seeds alone may be said to disagree."""
 
 SOURCES = (
     *("src", "workflow", "Snakefile", "config.yaml", "profiles", "reference", "envs"),
@@ -153,63 +146,6 @@ def costs_of_cells(folders: list[tuple[dict[str, Any], int]], runs: list[Path]) 
             cell["peak_memory_mib"] = max(cell["peak_memory_mib"], fact.get("peak_memory_mib", 0))
             cell["megabytes"] = round(cell["megabytes"] + _megabytes(folder) * share, 2)
     return cells
-
-
-def verify(suite: Path, published: Path) -> pd.DataFrame:
-    """Compare a rebuilt suite with the published one, file by file and number by number.
-
-    On the machine type that published, every file has the same bytes. Elsewhere rounding differs and training amplifies it, in
-    the extreme (Adam) until a seed says as little of its twin as of another seed. There two means agree when they are no further
-    apart than the means of two sets of seeds may be: a t interval of their difference, 95 % for all means together (Bonferroni).
-
-    Returns: `name, kind (file | mean), benchmark, agrees, difference` (of two means, in standard errors of it).
-
-    Errors: UserError where no MANIFEST or file is there, or a mean disagrees.
-    """
-    from scipy import stats  # the workflow reads this module at every start
-
-    manifest = files.read_json(published / "MANIFEST.json")
-    rows = [
-        {
-            "name": name,
-            "kind": "file",
-            "benchmark": "",
-            "agrees": (suite / name).is_file() and files.digest(suite / name) == digest,
-            "difference": np.nan,
-        }
-        for name, digest in sorted(manifest["files"].items())
-    ]
-    ours, theirs = (files.read_csv(folder / "summary.csv") for folder in (suite, published))
-    keys = ["benchmark", "optimizer", "metric", "context"]
-    both = theirs.merge(ours, on=keys, how="left", suffixes=("_published", ""))
-    # a metric that one seed alone defines has no sd
-    errors = [both[f"sd{side}"].fillna(0.0) / np.sqrt(both[f"n{side}"].clip(lower=1)) for side in ("_published", "")]
-    difference = (both["mean"] - both["mean_published"]).abs() / (np.hypot(*errors) + 5e-7)
-    undefined = both["mean_published"].isna() & both["mean"].isna()
-    freedom = (both["n_published"] + both["n"] - 2).clip(lower=1)
-    agrees = undefined | (difference <= stats.t.ppf(1 - LEVEL / 2 / max(int((~undefined).sum()), 1), freedom))
-    named = both[keys].astype(object).fillna("").astype(str).agg(" ".join, axis=1).str.strip()
-    rows += [
-        {"name": name, "kind": "mean", "benchmark": benchmark, "agrees": bool(agree), "difference": far}
-        for name, benchmark, agree, far in zip(named, both["benchmark"], agrees, difference, strict=True)
-    ]
-    table = pd.DataFrame(rows)
-    same = table.groupby("kind")["agrees"].agg(["sum", "count"])
-    log.info("same bytes: %d of %d files; means that agree: %d of %d", *same.loc["file"], *same.loc["mean"])
-    failed = table[(table["kind"] == "mean") & ~table["agrees"]]
-    if len(failed):
-        raise UserError(f"{len(failed)} means differ from {published} by more than seeds explain: {failed['name'].iloc[0]}, …")
-    return table
-
-
-def verification_summary(table: pd.DataFrame) -> str:
-    """Put what `verify` found into a few lines of Markdown: files, then the means of each benchmark."""
-    lines = ["| compared | agree | of | largest difference |", "|---|--:|--:|--:|"]
-    for (kind, benchmark), rows in table.groupby(["kind", "benchmark"], sort=False):
-        what = "files, byte by byte" if kind == "file" else f"means of {benchmark}"
-        most = "" if kind == "file" else f"{rows['difference'].max():.2g} standard errors"
-        lines.append(f"| {what} | {rows['agrees'].sum()} | {len(rows)} | {most} |")
-    return "\n".join(lines)
 
 
 def published_files(suite: Path, config: Mapping[str, Any]) -> list[str]:

@@ -32,9 +32,12 @@ def publish(suite: Path, runs: tuple[Path, ...], config: Any, with_runs: bool, o
 @click.argument("published", type=FOLDER)
 @click.option("-o", "--output", type=FILE, required=True, help="verification.csv: every comparison.")
 def verify(suite: Path, published: Path, output: Path) -> None:
-    """Compare the rebuilt SUITE with the PUBLISHED one: bytes on the same machine type, means within seed noise elsewhere."""
-    from stability_gap import files, publication
+    """Compare the rebuilt SUITE with the PUBLISHED one: bytes on the same machine type, means within seed noise elsewhere.
 
-    table = publication.verify(suite, published)
+    A suite that was rebuilt with some of its seeds or optimizers is compared with the same runs of the published one.
+    """
+    from stability_gap import files, verification
+
+    table = verification.verify(suite, published)
     files.write_csv(output, table)
-    click.echo(publication.verification_summary(table))
+    click.echo(verification.summary(table))

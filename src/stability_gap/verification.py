@@ -1,0 +1,103 @@
+"""Check that a rebuilt suite agrees with the published one: files, runs, and means within the noise of seeds."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from stability_gap import files
+from stability_gap.analysis.summary import KEYS, summarise
+from stability_gap.errors import UserError
+
+log = logging.getLogger(__name__)
+
+LEVEL = 0.05
+"""How often a rebuild that differs by its seeds alone may be said to disagree."""
+
+RUN = ["benchmark", "optimizer", "seed"]
+COLUMNS = ["name", "kind", "benchmark", "agrees", "difference"]
+
+
+def verify(suite: Path, published: Path) -> pd.DataFrame:
+    """Compare a rebuilt suite, or some runs of it, with the published one: file by file, run by run, mean by mean.
+
+    On the machine type that published, all has the same bytes. Elsewhere rounding differs and training amplifies it, in
+    the extreme (Adam) until a seed says as little of its twin as of another seed. There two means agree when they are no further
+    apart than the means of two sets of seeds may be: a t interval of their difference, 95 % for all means together (Bonferroni).
+
+    Where the rebuilt suite has fewer seeds or optimizers, it is compared with the published runs of these; the noise is then that
+    of all published seeds. Files hang on all runs, so none is compared.
+
+    Returns: `name, kind (file | run | mean), benchmark, agrees, difference` (of two means, in standard errors of it). A run
+    agrees where each of its metrics is the published one to the last bit.
+
+    Errors: UserError where no MANIFEST or file is there, a run was not published, or a mean disagrees.
+    """
+    manifest = files.read_json(published / "MANIFEST.json")
+    ours, theirs = (files.read_parquet(folder / "metrics.parquet") for folder in (suite, published))
+    rebuilt, all_runs = (table[RUN].drop_duplicates() for table in (ours, theirs))
+    foreign = rebuilt.merge(all_runs, how="left", indicator=True).query("_merge == 'left_only'")
+    if len(foreign):
+        run = " ".join(map(str, foreign.iloc[0][RUN]))
+        raise UserError(f"{run} is not among the runs of {published}; rebuild the suite as published, or some of its seeds.")
+    same = theirs.merge(rebuilt)
+    whole = len(rebuilt) == len(all_runs)
+    parts = [_runs(ours, same), _means(ours, same, theirs)]
+    table = pd.concat([_files(suite, manifest["files"]), *parts] if whole else parts, ignore_index=True)
+    log.info("%d of the %d published runs were rebuilt", len(rebuilt), len(all_runs))
+    failed = table[(table["kind"] == "mean") & ~table["agrees"]]
+    if len(failed):
+        raise UserError(f"{len(failed)} means differ from {published} by more than seeds explain: {failed['name'].iloc[0]}, …")
+    return table
+
+
+def _files(suite: Path, digests: dict[str, str]) -> pd.DataFrame:
+    rows = [
+        {"name": name, "agrees": (suite / name).is_file() and files.digest(suite / name) == digest}
+        for name, digest in sorted(digests.items())
+    ]
+    return pd.DataFrame(rows).assign(kind="file", benchmark="", difference=np.nan)[COLUMNS]
+
+
+def _runs(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the metrics of each run; both tables hold the same runs."""
+    both = theirs.merge(ours, how="outer", on=[*RUN, "metric", "context"], suffixes=("_published", ""), indicator=True)
+    equal = (both["value"] == both["value_published"]) | (both["value"].isna() & both["value_published"].isna())
+    agrees = (equal & (both["_merge"] == "both")).groupby([both[key] for key in RUN]).all().rename("agrees").reset_index()
+    return agrees.assign(name=_names(agrees, RUN), kind="run", difference=np.nan)[COLUMNS]
+
+
+def _means(ours: pd.DataFrame, theirs: pd.DataFrame, all_theirs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the means over the same seeds; where they are not all seeds, by the noise of all published ones."""
+    noise = summarise(all_theirs)[[*KEYS, "n", "sd"]].rename(columns={"n": "n_all", "sd": "sd_all"})
+    both = summarise(theirs).merge(summarise(ours), on=KEYS, how="left", suffixes=("_published", "")).merge(noise, on=KEYS)
+    some = both["n_published"] < both["n_all"]
+    difference = (both["mean"] - both["mean_published"]).abs()
+    # a metric that one seed alone defines has no sd
+    errors = [
+        both[f"sd{side}"].where(~some, both["sd_all"]).fillna(0) / np.sqrt(both[f"n{side}"].clip(lower=1))
+        for side in ("_published", "")
+    ]
+    difference /= np.hypot(*errors) + 5e-7
+    missing = both[["mean_published", "mean"]].isna()
+    undefined = both["n"].notna() & (missing.all(axis=1) | (some & missing.any(axis=1)))
+    freedom = (both["n_published"] + both["n"] - 2).where(~some, both["n_all"] - 1).clip(lower=1)
+    comparisons = max(int((~undefined).sum()), 1)
+    agrees = undefined | (difference <= stats.t.ppf(1 - LEVEL / 2 / comparisons, freedom))
+    return both.assign(name=_names(both, KEYS), kind="mean", agrees=agrees, difference=difference)[COLUMNS]
+
+
+def _names(table: pd.DataFrame, keys: list[str]) -> pd.Series:
+    return table[keys].astype(object).fillna("").astype(str).agg(" ".join, axis=1).str.strip()
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Put what `verify` found into a few lines of Markdown: files, runs and means of each benchmark."""
+    words = {"file": "files, byte by byte", "run": "runs of {}, each metric to the last bit", "mean": "means of {}"}
+    lines = ["| compared | agree | of | largest difference |", "|---|--:|--:|--:|"]
+    for (kind, benchmark), rows in table.groupby(["kind", "benchmark"], sort=False):
+        most = f"{rows['difference'].max():.2g} standard errors" if kind == "mean" else ""
+        lines.append(f"| {words[str(kind)].format(benchmark)} | {rows['agrees'].sum()} | {len(rows)} | {most} |")
+    return "\n".join(lines)
