@@ -10,7 +10,7 @@ SUITE ?= digits
 PYTHON ?= python3
 CORES ?= all
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
-CHOSEN = --config suite=$(SUITE) $(if $(SEEDS),'suites={$(SUITE): {seeds: [$(SEEDS)]}}') $(CONFIG)
+CHOSEN = --config suite=$(SUITE) $(CONFIG)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -36,9 +36,12 @@ notebook: .venv/ready
 publish: .venv/ready
 	$(SNAKEMAKE) publish $(CHOSEN)
 
-# Builds the suite once more, in a folder of its own; with SEEDS=42,43 these runs of it.
+# Builds the suite once more, in a folder of its own; with SEEDS=42,43 these runs of it. In a file, as snakemake's --config reads
+# numbers within blocks as text.
 verify: .venv/ready
-	rebuilt=$$(mktemp -d) && $(SNAKEMAKE) verify $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt
+	rebuilt=$$(mktemp -d) && \
+	echo 'suites: {$(SUITE): {$(if $(SEEDS),seeds: [$(SEEDS)])}}' > $$rebuilt/chosen.yaml && \
+	$(SNAKEMAKE) verify --configfile $$rebuilt/chosen.yaml $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt
 
 test: .venv/ready
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder

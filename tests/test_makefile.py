@@ -24,15 +24,15 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
     called = re.search(r"bin/snakemake (.*)$", printed, re.MULTILINE)
     assert called is not None, printed
     words, _, configured = called[1].partition(" --config ")
-    assert words.split()[-1] == target
+    assert words.partition(" --configfile ")[0].split()[-1] == target
     assert configured.split()[:2] == ["suite=smoke", "data_root=somewhere"]
     rebuilt_apart = "results=$rebuilt" in configured.split()
     assert rebuilt_apart is (target == "verify")
 
 
 def test_some_seeds_are_a_setting_of_the_suite() -> None:
-    assert " --config suite=mnist 'suites={mnist: {seeds: [42,43]}}' " in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
-    assert "seeds" not in dry_run("verify", "SUITE=mnist")
+    assert "echo 'suites: {mnist: {seeds: [42,43]}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
+    assert "echo 'suites: {mnist: {}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist")
 
 
 @pytest.mark.parametrize(("versions", "resolution"), [("oldest", "lowest-direct"), ("newest", "highest")])

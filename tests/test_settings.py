@@ -59,7 +59,13 @@ def test_settings_cannot_be_changed():
         (Home, {"rooms": 2, "dors": []}, "home.yaml: dors: unknown key. Did you mean 'doors'?"),
         (Home, {"rooms": 2, "zzz": 1}, "home.yaml: zzz: unknown key. Known: doors, pets, rooms."),
         (Home, {}, "home.yaml: rooms: missing; add this key."),
-        (Home, {"rooms": "2"}, "home.yaml: rooms: '2' is text to YAML 1.1, not a number; write 2 or 1.0e-3 with a point."),
+        (Home, {"rooms": "2e1"}, "home.yaml: rooms: '2e1' is text to YAML 1.1, not a number; write 20 or 1.0e-3 with a point."),
+        (
+            Home,
+            {"rooms": "2"},
+            "home.yaml: rooms: '2' is text; write 2 without quotes (on the command line, numbers within a block are text, "
+            "so put the block into a file (--configfile)).",
+        ),
         (Home, {"rooms": "two"}, "home.yaml: rooms: should be a valid integer (is 'two')."),
         (Home, {"rooms": True}, "home.yaml: rooms: should be a valid integer (is True)."),
         (Home, {"rooms": 0}, "home.yaml: rooms: should be greater than 0 (is 0)."),

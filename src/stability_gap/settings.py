@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -61,6 +62,9 @@ def _explain(problem: Any, annotation: Any, values: Any, where: str) -> str:
             return f"{at}: unknown key.{nearest(str(problem['loc'][-1]), keys_at(annotation, problem['loc'][:-1]))}"
         case "missing":
             return f"{at}: missing; add this key."
+        case "float_type" | "int_type" if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+            why = "on the command line, numbers within a block are text, so put the block into a file (--configfile)"
+            return f"{at}: {value!r} is text; write {value} without quotes ({why})."
         case "float_type" | "int_type" | "int_from_float" if isinstance(value, str) and _is_number(value):
             return f"{at}: {value!r} is text to YAML 1.1, not a number; write {float(value):g} or 1.0e-3 with a point."
         case "union_tag_invalid":

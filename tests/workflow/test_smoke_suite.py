@@ -435,9 +435,14 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
     found = pd.read_csv(verification)
     assert found["agrees"].all()
     assert set(found.loc[found["kind"] == "file", "name"]) == set(manifest["files"])
+    some = finished.folder / "some.yaml"
+    some.write_text("suites: {smoke: {seeds: [42]}}\n", encoding="utf-8")
+    planned = finished.snakemake("-n", "verify", "--configfile", str(some)).stdout
+    assert "metrics: " in planned
+    assert "report: " not in planned  # files of other seeds are compared with nothing
 
-    summary = pd.read_csv(published / "summary.csv")
-    summary.assign(mean=summary["mean"] + 100).to_csv(published / "summary.csv", index=False)
+    metrics = pd.read_parquet(published / "metrics.parquet")
+    metrics.assign(value=metrics["value"] + 100).to_parquet(published / "metrics.parquet")
     verification.unlink()
     refused = finished.snakemake("--cores", "all", "verify")
     assert refused.returncode != 0

@@ -7,9 +7,11 @@ import shlex
 import shutil
 import sys
 from functools import cache
+from pathlib import Path
 
 from stability_gap import config as configuration
 from stability_gap.errors import UserError
+from stability_gap.files import read_json
 from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_digest
 
 # Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
@@ -278,7 +280,21 @@ def closing_line():
     """What was made and where to look, printed when a run of the workflow has ended well."""
     cells = len(CHOSEN.benchmarks) * len(CHOSEN.optimizers)
     main = next(iter(CONFIG.tables), "paper_comparison")
-    return (
-        f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds). "
-        f"All of it on one page: {SUITE}/report.html. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
+    made = f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds)."
+    if not os.path.exists(REPORT):
+        return made
+    return f"{made} All of it on one page: {REPORT}. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
+
+
+def what_verify_compares(wildcards) -> list[str]:
+    """All that is published, or the metrics alone where only some of its runs are asked for."""
+    manifest = f"paper_figures/{CONFIG.suite}/MANIFEST.json"
+    asked = CONFIG.science()
+    published = (
+        read_json(Path(manifest))["config"] if os.path.exists(manifest) else asked
     )
+    whole = all(
+        set(published[key]) == set(asked[key])
+        for key in ("benchmarks", "optimizers", "seeds")
+    )
+    return DELIVERABLES if whole else [f"{SUITE}/metrics.parquet"]

@@ -30,7 +30,7 @@ rule publish:
 rule verify:
     """Rebuilds the suite and compares it with what was published; makes no file but a list of the comparisons."""
     input:
-        deliverables=DELIVERABLES,
+        what_verify_compares,
     output:
         f"{SUITE}/verification.csv",
     log:
@@ -43,7 +43,7 @@ rule verify:
         mem_mb=500,
         runtime=5,
     params:
-        suite=lambda wildcards, input: os.path.dirname(input.deliverables[0]),
+        suite=lambda wildcards, input: os.path.dirname(input[0]),
         # no input: the MANIFEST is made by `publish`, which must not run first
         published=f"paper_figures/{CONFIG.suite}",
         code=code_digest("verification"),
