@@ -75,6 +75,8 @@ def facts(folder: Path) -> str:
             " Its report and MANIFEST show tuned optimizers with the settings of their base, a mistake since corrected; "
             f"[selection.csv](../paper_figures/{folder.name}/selection.csv) has those that were trained."
         )
+    if "redrawn" in manifest:
+        told += f" Since its publication, {manifest['redrawn']}."
     return told
 
 

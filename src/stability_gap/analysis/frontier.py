@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from stability_gap.analysis import bands, figure_data
 from stability_gap.analysis.statistics import generator_for
@@ -43,7 +44,7 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
     """Make frontier_gap.csv: the gap of every other optimizer at the mean final accuracy of the member `reference`.
 
     Seeds are resampled, the same for all optimizers, as they are paired; in each sample that accuracy, the curves and the gaps
-    are computed anew. Intervals are 95 % percentile intervals over the samples in which the curve reaches the accuracy.
+    are computed anew. Intervals are 95 % expanded percentile intervals over the samples in which the curve reaches the accuracy.
 
     Returns: benchmark, reference (task of the gap), optimizer, accuracy, gap, gap_low, gap_high, gap_reference, difference
     (optimizer − reference member), difference_low, difference_high, reached and beyond (shares of the samples in which the
@@ -70,29 +71,41 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
                     continue
                 order = list(rates.drop_duplicates("member").sort_values("learning_rate")["member"])
                 curves, heights = (np.column_stack([each[member] for member in order]) for each in (accuracy, gap))
-                at, reached, beyond = gap_at(curves, heights, target)
-                difference = at - level
-                low, high = _interval(at[1:])
-                difference_low, difference_high = _interval(difference[1:])
                 rows.append(
                     {
                         "benchmark": benchmark,
                         "reference": kind,
                         "optimizer": optimizer,
-                        "accuracy": target[0],
-                        "gap": at[0],
-                        "gap_low": low,
-                        "gap_high": high,
-                        "gap_reference": level[0],
-                        "difference": difference[0],
-                        "difference_low": difference_low,
-                        "difference_high": difference_high,
-                        "reached": reached[1:].mean(),
-                        "beyond": beyond[1:].mean(),
-                        "n": n,
+                        **compare(curves, heights, target, level, n),
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def compare(accuracy: Floats, gap: Floats, target: Floats, level: Floats, seeds: int) -> dict[str, float]:
+    """Compare a curve with a point in many samples, the first being the data as they are: `accuracy … n` of `frontier_gaps`.
+
+    Args:
+        accuracy, gap: of the curve, (samples, rates), by rising rate. target, level: of the point, (samples,). seeds: in each
+            sample.
+    """
+    at, reached, beyond = gap_at(accuracy, gap, target)
+    difference = at - level
+    low, high = _interval(at[1:], seeds)
+    difference_low, difference_high = _interval(difference[1:], seeds)
+    return {
+        "accuracy": target[0],
+        "gap": at[0],
+        "gap_low": low,
+        "gap_high": high,
+        "gap_reference": level[0],
+        "difference": difference[0],
+        "difference_low": difference_low,
+        "difference_high": difference_high,
+        "reached": reached[1:].mean(),
+        "beyond": beyond[1:].mean(),
+        "n": seeds,
+    }
 
 
 def gap_at(accuracy: Floats, gap: Floats, target: Floats) -> tuple[Floats, Any, Any]:
@@ -144,8 +157,16 @@ def _weighted(seeds: pd.DataFrame, quantity: str, weights: Floats) -> dict[str, 
     return {str(member): mean[:, column] for column, member in enumerate(table.columns)}
 
 
-def _interval(values: Floats) -> tuple[float, float]:
-    """95 % percentile interval of what is finite; NaN where nothing is."""
+def _interval(values: Floats, seeds: int) -> tuple[float, float]:
+    """95 % expanded percentile interval of what is finite; NaN where nothing is, or there is one seed.
+
+    With few seeds percentile intervals are too narrow: resamples scatter by √((n − 1)/n) too little, and their quantiles are
+    those of a normal where a t would be right. The expanded ones take quantiles that are as much further out (Hesterberg 2015,
+    What Teachers Should Know About the Bootstrap).
+    """
     finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
+    if seeds < 2 or not len(finite):
+        return np.nan, np.nan
+    beyond = stats.norm.cdf(stats.t.ppf(0.025, seeds - 1) * np.sqrt(seeds / (seeds - 1)))
+    low, high = np.quantile(finite, [beyond, 1 - beyond])
     return float(low), float(high)

@@ -29,6 +29,8 @@ def verdict(names=RIVALS, **rows) -> tuple[str, str]:
         ({"difference_low": -0.01}, "inconclusive"),
         ({"difference_low": -0.3, "difference": -0.2, "difference_high": -0.1}, "not reproduced"),
         ({"reached": 0.5}, "inconclusive"),
+        ({"n": 5}, "inconclusive"),
+        ({"n": 6}, "reproduced"),
         (NEVER, "inconclusive"),
         ({"beyond": 1.0}, "inconclusive"),
         ({"beyond": 1.0, "difference_low": -0.3, "difference": -0.2, "difference_high": -0.1}, "not reproduced"),

@@ -10,6 +10,8 @@ from stability_gap.analysis.claims.rules import INCONCLUSIVE, NOT_REPRODUCED, NO
 CANDIDATE, RIVALS = "ngm_sgd", ("sgd", "msgd", "adam")
 REACHED = 0.95
 """Share of the bootstrap samples in which a curve must reach the accuracy for its interval to count."""
+FEWEST = 6
+"""Seeds below which no interval counts, as there are too few resamples of them. A sign-flip test needs as many."""
 
 
 @claim(
@@ -23,9 +25,9 @@ def larger_gap_at_equal_accuracy(case: Case) -> tuple[str, str]:
     """Judge the 95 % bootstrap interval of (gap of the rival at the accuracy of ngm_sgd) − (gap of ngm_sgd), rival by rival.
 
     A rival speaks for the claim where its interval is above zero, against it where it is below; else it decides nothing. Nor
-    does one that reaches the accuracy in fewer than `REACHED` of the samples; nor one whose smallest rate lies beyond the
-    accuracy in more than 1 − `REACHED` of them, but where its gap there is below that of ngm_sgd all the same, which is against
-    the claim. All three must speak for it.
+    does any with fewer than `FEWEST` seeds, nor one that reaches the accuracy in fewer than `REACHED` of the samples; nor one
+    whose smallest rate lies beyond the accuracy in more than 1 − `REACHED` of them, but where its gap there is below that of
+    ngm_sgd all the same, which is against the claim. All three must speak for it.
     """
     table = case.evidence["frontier_gap.csv"]
     here = table[(table["benchmark"] == case.benchmark) & (table["reference"] == case.reference)]
@@ -34,13 +36,14 @@ def larger_gap_at_equal_accuracy(case: Case) -> tuple[str, str]:
         return NOT_TESTED, f"the reference of this suite is no member of a sweep of {CANDIDATE}"
     if missing := [rival for rival in RIVALS if rival not in rows]:
         return NOT_TESTED, f"missing in frontier_gap.csv of this benchmark: {', '.join(missing)}"
-    verdicts = [_verdict(rows[rival]) for rival in RIVALS]
+    verdicts = [verdict_of(rows[rival]) for rival in RIVALS]
     parts = [f"{rival}: {_words(rows[rival])}: {verdict}" for rival, verdict in zip(RIVALS, verdicts, strict=True)]
     return all_of(verdicts), "; ".join(parts)
 
 
-def _verdict(row: Mapping[Any, Any]) -> str:
-    if row["reached"] < REACHED or math.isnan(row["difference"]):
+def verdict_of(row: Mapping[Any, Any]) -> str:
+    """Judge what one rival says of the claim: a row of frontier_gap.csv."""
+    if row["n"] < FEWEST or row["reached"] < REACHED or math.isnan(row["difference"]):
         return INCONCLUSIVE
     if row["difference_high"] < 0:
         return NOT_REPRODUCED
