@@ -3,7 +3,7 @@
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks        make fuzz   more broken input
 # make test-oldest, test-newest   all tests on the lowest and highest versions that pyproject.toml allows
-# make test-cluster      a real Slurm, which it installs and starts: root and apt-get, minutes
+# make test-cluster      a real Slurm, which it installs and starts: root and apt-get, half an hour; ONLY=… of its tests
 # make test-reliability  kills, full disks, odd machines: root
 # make lock      resolve versions again
 SUITE ?= digits
@@ -61,7 +61,7 @@ fuzz: .venv/ready
 	FUZZ_CASES=$${FUZZ_CASES:-1000} .venv/bin/pytest -n 2 tests/fuzz
 
 test-cluster: .venv/ready
-	.venv/bin/pytest --override-ini addopts= -q tests/cluster
+	.venv/bin/pytest --override-ini addopts= -q tests/cluster $(if $(ONLY),-k '$(ONLY)')
 
 # What killed processes, full disks, odd machines do; docs/reliability.md. Root, faketime, disorderfs; RELIABILITY_SUITE=small is faster.
 test-reliability: .venv/ready

@@ -4,10 +4,13 @@ python benchmarks/calibration.py [simulations]
 """
 
 import sys
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stability_gap import files
 from stability_gap.analysis.calibration import calibrate
@@ -28,22 +31,27 @@ def main() -> None:
         print(
             f"| {row.rule} | {row.data} | {_number(row.effect)} | {100 * row.reproduced:.1f} | {100 * row.not_reproduced:.1f} |"
         )
-    print("\n| benchmark | gap | rival | scatter | true effect (sd) | for % | against % |\n|---|---|---|---|---|---|---|")
-    for suite in SUITES:
-        _frontiers(Path("paper_figures") / suite, *simulations)
+    cases = pd.DataFrame([row for suite in SUITES for row in _frontiers(Path("paper_figures") / suite, *simulations)])
+    print("\n" + cases.to_csv(index=False))
+    shown = cases.groupby(["scatter", "effect"])[["speaks_for", "against"]].agg(_median_and_range)
+    print("| scatter | true effect (sd) | for % | against % |\n|---|---|---|---|")
+    for (scatter, effect), row in shown.iterrows():
+        print(f"| {scatter} | {_number(effect)} | {row['speaks_for']} | {row['against']} |")
 
 
-def _frontiers(suite: Path, simulations: int = 1000) -> None:
+def _frontiers(suite: Path, simulations: int = 2000) -> Iterator[dict[str, Any]]:
     points, metrics = files.read_csv(suite / "frontier.csv"), files.read_parquet(suite / "metrics.parquet")
     for benchmark, reference, rival in product(sorted(set(points["benchmark"])), ("previous", "first"), RIVALS):
         of = template(points, metrics, benchmark, reference, rival, MEMBER)
         for scatter, effect in product(SCATTER, EFFECTS):
             generator = np.random.default_rng(0)  # the same draws for every effect
-            found = shares(of, effect, scatter, len(of.own), simulations, RESAMPLES, generator)
-            speaks_for, against = (f"{100 * each:.1f}" for each in found)
-            print(
-                f"| {benchmark} | {reference} | {rival} | {scatter} | {_number(effect)} | {speaks_for} | {against} |", flush=True
-            )
+            speaks_for, against = shares(of, effect, scatter, len(of.own), simulations, RESAMPLES, generator)
+            case = {"benchmark": benchmark, "reference": reference, "rival": rival, "scatter": scatter, "effect": effect}
+            yield case | {"speaks_for": speaks_for, "against": against}
+
+
+def _median_and_range(found: pd.Series) -> str:
+    return f"{100 * found.median():.1f} ({100 * found.min():.1f} to {100 * found.max():.1f})"
 
 
 def _number(effect: float) -> str:
