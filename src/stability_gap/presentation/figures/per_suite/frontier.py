@@ -1,9 +1,10 @@
 """The accuracy–stability frontier: stability gap against final accuracy, every optimizer over its learning rates.
 
 A curve leads through the rates of one optimizer, from the smallest one shown (hollow) to the largest; small dots are seeds,
-crosses are 95 % t intervals. The dotted line stands at the mean final accuracy of the reference at its own rate: the lower a
-curve crosses it, the smaller the gap at equal accuracy. Rates that end below 70 %, diverged ones among them, are counted above
-the panels and not drawn. The axis of accuracy is a logit; that of the gap is linear up to 0.05 and logarithmic beyond.
+crosses are 95 % t intervals (none where some seeds end below 70 % and others do not). The dotted line stands at the mean final
+accuracy of the reference at its own rate: the lower a curve crosses it, the smaller the gap at equal accuracy. Rates that end
+below 70 %, diverged ones among them, are counted above the panels and not drawn. The axis of accuracy is a logit; that of the
+gap is linear up to 0.05 and logarithmic beyond.
 """
 
 from collections.abc import Mapping
@@ -45,11 +46,11 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
     with style.applied():
         grid = figure.subplots(len(gaps), len(benchmarks), squeeze=False, sharex="col")
         for column, benchmark in enumerate(benchmarks):
-            here, dots = (table[table["benchmark"] == benchmark] for table in (points, seeds))
+            here, seeds_here = (table[table["benchmark"] == benchmark] for table in (points, seeds))
             accuracy = levels.loc[levels["benchmark"] == benchmark, "accuracy"].iloc[0]
             for row, (gap, title) in enumerate(gaps.items()):
                 axes = grid[row, column]
-                _draw_panel(axes, here, dots[dots["avg_acc"] >= _LOWEST], gap, shown)
+                _draw_panel(axes, here, seeds_here, gap, shown)
                 axes.axvline(accuracy, color=style.INK, linewidth=0.7, linestyle=":", zorder=1)
                 axes.set_ylabel(title if column == 0 else "")
                 axes.set_xlabel("Final accuracy (%)" if row == len(gaps) - 1 else "")
@@ -78,7 +79,7 @@ def _left_out(points: pd.DataFrame, shown: Mapping[str, Look]) -> str:
     return f"below {100 * _LOWEST:g} %: {counts} of {points['learning_rate'].nunique()} rates" if counts else ""
 
 
-def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, shown: Mapping[str, Look]) -> None:
+def _draw_panel(axes: Axes, points: pd.DataFrame, seeds: pd.DataFrame, gap: str, shown: Mapping[str, Look]) -> None:
     """Draw the curves of one benchmark: seeds as dots, means with intervals, a line through them by rate."""
     palette = {name: look.colour for name, look in shown.items()}
     common: dict[str, Any] = {
@@ -90,15 +91,17 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, dots: pd.DataFrame, gap: str, 
         "legend": False,
         "ax": axes,
     }
+    dots = seeds[seeds["avg_acc"] >= _LOWEST]
     sns.scatterplot(dots.assign(avg_acc=scales.inside(dots["avg_acc"])), s=4, alpha=0.3, linewidth=0, **common)
     for order, (name, look) in enumerate(shown.items()):
         every = points[points["optimizer"] == name].sort_values("learning_rate")
         x, y = every["avg_acc_mean"].where(every["avg_acc_mean"] >= _LOWEST), every[f"{gap}_mean"]
         drawn = every[x.notna()]
-        across = _distances(drawn["avg_acc_mean"], scales.inside(drawn["avg_acc_low"]), scales.inside(drawn["avg_acc_high"]))
-        along = _distances(drawn[f"{gap}_mean"], drawn[f"{gap}_low"], drawn[f"{gap}_high"])
+        alike = drawn[~drawn["member"].isin(seeds.loc[seeds["avg_acc"] < _LOWEST, "member"])]
+        across = _distances(alike["avg_acc_mean"], scales.inside(alike["avg_acc_low"]), scales.inside(alike["avg_acc_high"]))
+        along = _distances(alike[f"{gap}_mean"], alike[f"{gap}_low"], alike[f"{gap}_high"])
         bars: dict[str, Any] = {"ecolor": look.colour, "elinewidth": 0.6, "fmt": "none", "zorder": 2 + order}
-        axes.errorbar(drawn["avg_acc_mean"], drawn[f"{gap}_mean"], along, across, **bars)
+        axes.errorbar(alike["avg_acc_mean"], alike[f"{gap}_mean"], along, across, **bars)
         (line,) = axes.plot(x, y, color=look.colour, linewidth=look.width, marker=look.marker, markersize=4, zorder=3 + order)
         line.set(markeredgecolor="white", markeredgewidth=0.4)
         panels.set_dashes(line, look)
