@@ -3,7 +3,7 @@
 # make notebook  look at results in JupyterLab
 # make test      all tests        make lint   all checks        make fuzz   more broken input
 # make test-oldest, test-newest   all tests on the lowest and highest versions that pyproject.toml allows
-# make test-cluster      a real Slurm, which it installs and starts: root and apt-get, half an hour; ONLY=… of its tests
+# make test-cluster      a real Slurm, which it installs and starts: root and apt-get, an hour; ONLY=… of its tests
 # make test-reliability  kills, full disks, odd machines: root
 # make lock      resolve versions again
 SUITE ?= digits

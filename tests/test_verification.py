@@ -79,6 +79,7 @@ def test_some_seeds_are_held_against_the_same_seeds(tmp_path: Path, published: P
     assert found["agrees"].all()
     assert list(found["name"]) == ["b sgd 1", "b sgd avg_acc", "b sgd wc_acc"]
     assert found["difference"].max() == 0
+    assert verification.summary(found).splitlines()[-1] == "| files: not compared, as they hang on all runs | | | |"
 
 
 def test_a_seed_may_differ_by_what_all_published_seeds_say(tmp_path: Path, published: Path) -> None:
@@ -91,13 +92,31 @@ def test_a_seed_may_differ_by_what_all_published_seeds_say(tmp_path: Path, publi
         verification.verify(far, published)
 
 
-def test_a_metric_that_few_seeds_leave_undefined_is_not_compared(tmp_path: Path, published: Path) -> None:
-    found = verification.verify(make_suite(tmp_path / "rebuilt", metrics({1: np.nan})), published).set_index("kind")
-    assert not found["agrees"]["run"]
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3, 4)])
+def test_a_metric_that_published_seeds_define_must_be_defined(tmp_path: Path, published: Path, seeds: tuple[int, ...]) -> None:
+    rebuilt = make_suite(tmp_path / "rebuilt", metrics(dict.fromkeys(seeds, np.nan)), metrics(VALUES, "adam"))
+    with pytest.raises(UserError, match=r"1 means differ .*: b sgd avg_acc"):
+        verification.verify(rebuilt, published)
+
+
+@pytest.mark.parametrize("seeds", [(1,), (2,), (1, 2, 3, 4)])
+@pytest.mark.parametrize("defined", [(), (1,), (1, 2)])
+def test_one_that_some_leave_undefined_may_be_so_elsewhere(
+    tmp_path: Path, published: Path, seeds: tuple[int, ...], defined: tuple[int, ...]
+) -> None:
+    """Another processor, where the seeds with a recovery are others."""
+    values = {seed: VALUES[seed] if seed in defined else np.nan for seed in VALUES}
+    files.write_parquet(published / "metrics.parquet", metrics(values))
+    rebuilt = metrics({seed: np.nan if seed in defined else 0.45 for seed in seeds})
+    found = verification.verify(make_suite(tmp_path / "rebuilt", rebuilt), published).set_index("kind")
     assert found.loc["mean", "agrees"].all()
-    whole = make_suite(tmp_path / "whole", metrics(dict.fromkeys(VALUES, np.nan)), metrics(VALUES, "adam"))
-    with pytest.raises(UserError, match="1 means differ"):
-        verification.verify(whole, published)
+    assert not found.loc[["run"], "agrees"].any()
+
+
+def test_metrics_that_were_not_there_when_it_was_published_are_not_compared(tmp_path: Path, published: Path) -> None:
+    new = shifted(0).query("metric == 'avg_acc'").assign(metric="depth")
+    found = verification.verify(make_suite(tmp_path / "rebuilt", shifted(0), new, metrics(VALUES, "adam")), published)
+    assert found.loc[found["kind"] != "file", "agrees"].all()
 
 
 def test_a_metric_that_is_missing_is_no_agreement(tmp_path: Path, published: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from stability_gap import files
-from stability_gap.analysis.summary import KEYS, summarise
+from stability_gap.analysis.summary import CELL, KEYS, summarise
 from stability_gap.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
     of all published seeds. Files hang on all runs, so none is compared.
 
     Returns: `name, kind (file | run | mean), benchmark, agrees, difference` (of two means, in standard errors of it). A run
-    agrees where each of its metrics is the published one to the last bit.
+    agrees where each of its metrics is the published one to the last bit; that none does is no error.
 
     Errors: UserError where no MANIFEST or file is there, a run was not published, or a mean disagrees.
     """
@@ -62,31 +62,39 @@ def _files(suite: Path, digests: dict[str, str]) -> pd.DataFrame:
 
 
 def _runs(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """Compare the metrics of each run; both tables hold the same runs."""
-    both = theirs.merge(ours, how="outer", on=[*RUN, "metric", "context"], suffixes=("_published", ""), indicator=True)
+    """Compare the published metrics of each run; both tables hold the same runs. Code of today may measure more."""
+    both = theirs.merge(ours, how="left", on=[*RUN, "metric", "context"], suffixes=("_published", ""), indicator=True)
     equal = (both["value"] == both["value_published"]) | (both["value"].isna() & both["value_published"].isna())
     agrees = (equal & (both["_merge"] == "both")).groupby([both[key] for key in RUN]).all().rename("agrees").reset_index()
     return agrees.assign(name=_names(agrees, RUN), kind="run", difference=np.nan)[COLUMNS]
 
 
 def _means(ours: pd.DataFrame, theirs: pd.DataFrame, all_theirs: pd.DataFrame) -> pd.DataFrame:
-    """Compare the means over the same seeds; where they are not all seeds, by the noise of all published ones."""
+    """Compare the means over the same seeds; where these are some of a cell's, by the noise of all that were published.
+
+    A metric that some published seeds leave undefined, such as a recovery that did not come, may be so in others here. Where one
+    seed alone defines it, nothing tells its noise.
+    """
     noise = summarise(all_theirs)[[*KEYS, "n", "sd"]].rename(columns={"n": "n_all", "sd": "sd_all"})
     both = summarise(theirs).merge(summarise(ours), on=KEYS, how="left", suffixes=("_published", "")).merge(noise, on=KEYS)
-    some = both["n_published"] < both["n_all"]
-    difference = (both["mean"] - both["mean_published"]).abs()
-    # a metric that one seed alone defines has no sd
+    present, published = (both[CELL].merge(_seeds(table), how="left")["seeds"] for table in (ours, all_theirs))
+    some, partly = present < published, both["n_all"] < published
     errors = [
         both[f"sd{side}"].where(~some, both["sd_all"]).fillna(0) / np.sqrt(both[f"n{side}"].clip(lower=1))
         for side in ("_published", "")
     ]
-    difference /= np.hypot(*errors) + 5e-7
+    difference = (both["mean"] - both["mean_published"]).abs() / (np.hypot(*errors) + 5e-7)
     missing = both[["mean_published", "mean"]].isna()
-    undefined = both["n"].notna() & (missing.all(axis=1) | (some & missing.any(axis=1)))
+    undefined = missing.all(axis=1) | (partly & (missing.any(axis=1) | (both["n_all"] < 2)))
+    undefined &= both["n"].notna()
     freedom = (both["n_published"] + both["n"] - 2).where(~some, both["n_all"] - 1).clip(lower=1)
     comparisons = max(int((~undefined).sum()), 1)
     agrees = undefined | (difference <= stats.t.ppf(1 - LEVEL / 2 / comparisons, freedom))
     return both.assign(name=_names(both, KEYS), kind="mean", agrees=agrees, difference=difference)[COLUMNS]
+
+
+def _seeds(metrics: pd.DataFrame) -> pd.DataFrame:
+    return metrics.groupby(CELL)["seed"].nunique().rename("seeds").reset_index()
 
 
 def _names(table: pd.DataFrame, keys: list[str]) -> pd.Series:
@@ -100,4 +108,6 @@ def summary(table: pd.DataFrame) -> str:
     for (kind, benchmark), rows in table.groupby(["kind", "benchmark"], sort=False):
         most = f"{rows['difference'].max():.2g} standard errors" if kind == "mean" else ""
         lines.append(f"| {words[str(kind)].format(benchmark)} | {rows['agrees'].sum()} | {len(rows)} | {most} |")
+    if "file" not in set(table["kind"]):
+        lines.append("| files: not compared, as they hang on all runs | | | |")
     return "\n".join(lines)
