@@ -1,5 +1,3 @@
-import gc
-
 import numpy as np
 import pytest
 
@@ -7,14 +5,6 @@ from stability_gap.analysis import calibration
 from stability_gap.analysis.claims import rules
 
 VERDICTS = {rules.REPRODUCED: (True, False), rules.NOT_REPRODUCED: (False, True), rules.INCONCLUSIVE: (False, False)}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_to_collect():
-    """statsmodels collects garbage at every adjustment: 0.1 s each over all that was imported."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def drawn(effect, rivals, skewed=True, seeds=7, simulations=15):
