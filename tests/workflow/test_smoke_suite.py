@@ -440,6 +440,10 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
     planned = finished.snakemake("-n", "verify", "--configfile", str(some)).stdout
     assert "metrics: " in planned
     assert "report: " not in planned  # files of other seeds are compared with nothing
+    some.write_text("suites: {smoke: {seeds: [7]}}\n", encoding="utf-8")
+    refused = finished.snakemake("-n", "verify", "--configfile", str(some))
+    assert refused.returncode != 0
+    assert "suites.smoke.seeds: 7 is not among the published seeds: 42, 43, 44." in refused.stdout
 
     metrics = pd.read_parquet(published / "metrics.parquet")
     metrics.assign(value=metrics["value"] + 100).to_parquet(published / "metrics.parquet")

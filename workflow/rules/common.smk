@@ -293,6 +293,10 @@ def what_verify_compares(wildcards) -> list[str]:
     published = (
         read_json(Path(manifest))["config"] if os.path.exists(manifest) else asked
     )
+    if foreign := sorted(set(asked["seeds"]) - set(published["seeds"])):
+        sys.exit(
+            f"error: config.yaml: suites.{CONFIG.suite}.seeds: {foreign[0]} is not among the published seeds: {', '.join(map(str, published['seeds']))}."
+        )
     whole = all(
         set(published[key]) == set(asked[key])
         for key in ("benchmarks", "optimizers", "seeds")
