@@ -41,7 +41,8 @@ publish: .venv/ready
 verify: .venv/ready
 	rebuilt=$$(mktemp -d) && \
 	echo 'suites: {$(SUITE): {$(if $(SEEDS),seeds: [$(SEEDS)])}}' > $$rebuilt/chosen.yaml && \
-	$(SNAKEMAKE) verify --configfile $$rebuilt/chosen.yaml $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt
+	$(SNAKEMAKE) verify --configfile $$rebuilt/chosen.yaml $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt || \
+	{ echo "What was built stays in $$rebuilt"; exit 1; }
 
 test: .venv/ready
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -134,9 +134,21 @@ def suite(folder: Path) -> str:
             f"{number(whole['memory'])} MiB of memory per job, and {number(disk)} MB on disk: "
             f"{number(whole['megabytes'])} of runs, "
             f"{number(sizes['streams'])} of streams, {number(sizes['data'])} of data, {number(sizes['suite'])} of the rest."
+            + beside(folder, config)
         ]
     detail = ["", *cells_table(folder.name, cells, config)] if cells else []
     return "\n".join([*lines, "", *claims(folder, cells, config), *detail])
+
+
+def beside(folder: Path, config: dict[str, Any]) -> str:
+    """What the command computes beside the runs of the suite, which those numbers leave out: "" where that is nothing."""
+    told = ""
+    if (folder / "selection.csv").is_file():
+        tried = int(files.read_csv(folder / "selection.csv")["n"].sum())
+        told += f" Beside them the command trains the {tried} runs that settings are selected from."
+    if "mechanism" in config.get("figures", ()):
+        told += " Beside them the command replays the runs that it looks into."
+    return told
 
 
 def page(old: str) -> str:

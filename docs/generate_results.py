@@ -16,8 +16,10 @@ from stability_gap.analysis.claims import NOT_TESTED
 from stability_gap.analysis.metrics.registry import load
 from stability_gap.presentation.comparison import sentences
 from stability_gap.presentation.figures.registry import kinds
+from stability_gap.presentation.formats import to_markdown
 from stability_gap.presentation.looks import Looks, looks_from
 from stability_gap.presentation.report.verdicts import MARKS, verdict_grid
+from stability_gap.presentation.tables import metric_table
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "paper_figures"
@@ -25,7 +27,9 @@ README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 MAIN = ("mnist", "digits")
 """The suites that reproduce the paper, on its data first; their benchmarks are the columns of the grid in README.md."""
-CONTROLS = ("frontier", "controls", "tuning", "stress", "mechanism")
+FAIR = ("frontier", "frontier_mnist")
+"""The suites that compare optimizers at equal accuracy: before any single-rate table."""
+CONTROLS = ("controls", "tuning", "stress", "mechanism")
 """The suites that ask whether the gain is the cause, in the order of docs/findings.md."""
 MOST_ROWS = 12
 """Optimizers of a suite whose tables are shown unfolded."""
@@ -40,8 +44,8 @@ less often.
 
 
 def suites() -> list[Path]:
-    """Find the published suites: `MAIN`, `CONTROLS`, then the others by name."""
-    order = [*MAIN, *CONTROLS]
+    """Find the published suites: `FAIR`, `MAIN`, `CONTROLS`, then the others by name."""
+    order = [*FAIR, *MAIN, *CONTROLS]
     found = [path.parent for path in PUBLISHED.glob("*/MANIFEST.json")]
     return sorted(found, key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
 
@@ -190,12 +194,63 @@ def folded(summary: str, content: str) -> str:
 
 
 def tables(folder: Path) -> list[str]:
-    """Table 1, folded where it is long, and the gap at each switch, linked where that would be too long."""
+    """Table 1, folded where it is long, and the gap at each switch, linked where that would be too long; parts of the gap."""
     few = len(files.read_json(folder / "MANIFEST.json")["config"]["optimizers"]) <= MOST_ROWS
     whole, switches = ((folder / "tables" / f"{name}.md").read_text(encoding="utf-8").strip() for name in ("table1", "table2"))
+    parts = parts_of_gap(folder)
     if few:
-        return [whole, folded("The gap at each switch", switches)]
-    return [f"[The gap at each switch](../paper_figures/{folder.name}/tables/table2.md).", folded("Accuracy and gap", whole)]
+        return [whole, folded("The gap at each switch", switches), parts]
+    return [
+        f"[The gap at each switch](../paper_figures/{folder.name}/tables/table2.md).",
+        folded("Accuracy and gap", whole),
+        parts,
+    ]
+
+
+def parts_of_gap(folder: Path) -> str:
+    """Table 3 of the configuration, from the published numbers; empty where the suite was published before there were any."""
+    table = configuration.load(ROOT / "config.yaml").tables["table3"]
+    summary, statistics = (files.read_csv(folder / f"{name}.csv") for name in ("summary", "statistics"))
+    if not set(table.metrics) <= set(summary["metric"]):
+        return ""
+    return folded(
+        table.title, to_markdown(metric_table("table3", table.title, table.metrics, load(), summary, statistics, looks(folder)))
+    )
+
+
+def equal_accuracy(folder: Path) -> str:
+    """The gap of every rival at the reference's accuracy (claim 14), where the suite follows optimizers over their rates."""
+    if not (folder / "frontier_gap.csv").is_file():
+        return ""
+    names, gaps = looks(folder), files.read_csv(folder / "frontier_gap.csv")
+    lines = [
+        "**The gap at equal accuracy**: at the final accuracy of NGM-SGD at the paper's rate, over the rates of each rival; "
+        "[ ]: 95 % bootstrap intervals ([protocol, section 12](protocol.md#12-the-frontier)).",
+        "",
+        "| Benchmark | Gap of | at accuracy (%) | NGM-SGD | Rival | its gap | difference | reached in | beyond in |",
+        "|---|---|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    readings = {"first": "task 1", "previous": "the task before"}
+    for benchmark in names.benchmark_order(gaps["benchmark"]):
+        for reference, reading in readings.items():
+            here = gaps[(gaps["benchmark"] == benchmark) & (gaps["reference"] == reference)].set_index("optimizer")
+            for optimizer in names.optimizer_order(here.index):
+                row = here.loc[optimizer]
+                gap, difference = (_with_interval(row, name) for name in ("gap", "difference"))
+                lines.append(
+                    f"| {names.benchmark(benchmark)} | {reading} | {100 * row['accuracy']:.1f} | {row['gap_reference']:.3f} | "
+                    f"{names.optimizer(optimizer)} | {gap} | {difference} | {row['reached']:.0%} | {row['beyond']:.0%} |"
+                )
+    lines += [
+        "",
+        "Reached: samples in which the rival's curve reaches the accuracy; beyond: in which its smallest rate does so already.",
+    ]
+    return "\n".join(lines)
+
+
+def _with_interval(row: pd.Series, name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
 
 
 def results() -> str:
@@ -205,6 +260,7 @@ def results() -> str:
         parts += [
             f"## Suite {folder.name}",
             facts(folder),
+            equal_accuracy(folder),
             *tables(folder),
             figures(folder),
             evidence(folder),

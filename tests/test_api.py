@@ -130,6 +130,11 @@ def test_figures_have_a_panel_for_what_there_is():
     assert "Own curves" in zoom.get_suptitle()
 
 
+def test_a_reference_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"the reference mine is not among the curves \(a, b\)"):
+        draw_curves({"a": FALL, "b": FALL}, context_length=3, reference="mine")
+
+
 @pytest.mark.parametrize("curves", [3, None, [FALL], {"a": [0.5]}, {"a": None}])
 def test_other_things_are_refused(curves):
     with pytest.raises(UserError, match=r"give a path"):

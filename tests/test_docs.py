@@ -413,6 +413,10 @@ def test_costs_have_two_digits(value, text):
 
 def test_the_reliability_page_has_the_counts_and_nothing_was_lost(capsys):
     assert load_generator("generate_reliability").main(["--check"]) == 0, capsys.readouterr().err
+    counts = pd.read_csv(DOCS / "reliability.csv")
+    assert len(counts) > 10
+    assert (counts["survived"] == counts["tried"]).all()
+    assert (counts["lost"] == 0).all()
 
 
 def test_the_page_on_scaling_is_up_to_date(capsys):
@@ -430,11 +434,34 @@ def test_space_is_counted_in_the_values_that_a_run_writes():
     """Split digits: 5 contexts of 200 updates, all evaluated on the tasks seen."""
     evaluations = 200 * (1 + 2 + 3 + 4 + 5)
     generator = load_generator("generate_scaling")
-    assert generator.terms_of_space("split_digits") == [1, 2 * evaluations + generator.COLUMNS * 1000]
-    counts = pd.read_csv(DOCS / "reliability.csv")
-    assert len(counts) > 10
-    assert (counts["survived"] == counts["tried"]).all()
-    assert (counts["lost"] == 0).all()
+    assert generator.terms_of_space("split_digits") == [1, 2 * evaluations + generator.COLUMNS["mlp"] * 1000]
+
+
+def test_suites_of_the_slower_processor_take_no_part_in_the_fit_of_time():
+    generator = load_generator("generate_scaling")
+    rows = generator.measured()
+    (time, _), (same, _) = (
+        generator.fitted([*rows, *more]) for more in ([], [generator.Measured("mnist", "split_mnist", 500, 0.05)])
+    )
+    assert time.tolist() == same.tolist()
+
+
+def test_gpus_on_paper_do_the_operations_that_were_counted():
+    """Of docs/performance.md: 6.08 TFLOP a run of split MNIST; 83.6 GFLOP an update of 256 CIFAR images, 28.0 an evaluation."""
+    generator, paper = load_generator("generate_scaling"), load_generator("scaling_on_gpus")
+    cifar = 2 * 83.6 + 2000 * 6000 / 256 * 28.0 / 1000  # 2,000 updates, 2 to 10 thousand images after each
+    for name, expected in {"split_mnist": 6.08, "split_cifar10": cifar}.items():
+        cost = paper.cost(*generator.terms_of_time(name), generator.CONFIG.benchmarks[name].model.kind, 5)
+        assert cost.operations == pytest.approx(expected, rel=0.01)
+        assert cost.computing == pytest.approx(cost.operations / 3.9)
+        assert cost.seconds == cost.computing + 7 / 5
+    idle = paper.cost(1000, 0.001, "mlp", 1)  # next to nothing to compute: 100 launches of 5 µs each update
+    assert idle.seconds == pytest.approx(0.5 + 7)
+
+
+def test_jobs_are_not_divided_among_workers():
+    hours = load_generator("generate_scaling").hours
+    assert [hours("split_mnist", 36, 100, workers) for workers in (1, 8, 64)] == pytest.approx([1, 3 * 0.05, 0.05])  # 20 jobs
 
 
 def test_every_journey_is_listed() -> None:

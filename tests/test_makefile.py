@@ -11,11 +11,18 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 
-def dry_run(*asked: str) -> str:
-    """What make would do, asked as by a user: `make test` hands its own MAKELEVEL and MAKEFLAGS on to what it starts."""
+def make(folder: Path, *asked: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Call make as a user does: `make test` hands its own MAKELEVEL and MAKEFLAGS on to what it starts."""
     alone = {name: value for name, value in os.environ.items() if name not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")}
-    command = ["make", "--dry-run", *asked]
-    return subprocess.run(command, cwd=REPOSITORY, env=alone, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--makefile", str(REPOSITORY / "Makefile"), *asked]
+    return subprocess.run(command, cwd=folder, env=alone | environment, capture_output=True, text=True, check=False)
+
+
+def dry_run(*asked: str) -> str:
+    """What make would do."""
+    done = make(REPOSITORY, "--dry-run", *asked)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("target", ["publish", "verify"])
@@ -33,6 +40,19 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
 def test_some_seeds_are_a_setting_of_the_suite() -> None:
     assert "echo 'suites: {mnist: {seeds: [42,43]}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
     assert "echo 'suites: {mnist: {}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist")
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_what_was_built_is_kept_and_named_where_it_differs(tmp_path: Path, status: int) -> None:
+    built = tmp_path / "built"
+    built.mkdir()
+    for name in ("requirements.lock", "pyproject.toml", ".venv/bin/snakemake", ".venv/ready"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n", encoding="utf-8")
+    (tmp_path / ".venv/bin/snakemake").chmod(0o755)
+    done = make(tmp_path, "verify", "SUITE=smoke", TMPDIR=str(built))
+    assert [f"What was built stays in {folder}" in done.stdout for folder in built.iterdir()] == [True] * status
+    assert (done.returncode != 0) == bool(status)
 
 
 @pytest.mark.parametrize(("versions", "resolution"), [("oldest", "lowest-direct"), ("newest", "highest")])

@@ -25,6 +25,7 @@ RUN = {
 CONFIG = {"suite": "digits", "benchmarks": {"split": {}}, "figures": ["curves", "frontier"], "tables": {"table1": {}}}
 
 PUBLISHED = Path(__file__).parents[1] / "paper_figures"
+EVALUATIONS = "evaluations.parquet"
 
 
 def make_suite(folder: Path, mean: float = 0.5) -> Path:
@@ -59,6 +60,19 @@ def test_publishes_every_table_and_figure_with_its_digest(tmp_path: Path, run: P
     assert manifest["diverged"] == {"split_digits sgd 2": 7}
     assert manifest["streams"] == {"split_digits": {"digest": "d1", "official": True}}
     assert manifest["config"] == CONFIG
+
+
+def test_curves_are_published_if_they_are_what_docs_say(tmp_path: Path) -> None:
+    suite, folder = make_suite(tmp_path / "suite"), tmp_path / "42-51"
+    shutil.copytree(PUBLISHED / "digits/runs/split_digits/ngm_sgd/42-51", folder)
+    publication.publish(suite, [folder], CONFIG, tmp_path / "published", with_runs=True)
+    kept = files.read_json(tmp_path / "published/MANIFEST.json")["run_files"]
+    assert kept[f"runs/split_digits/ngm_sgd/42-51/{EVALUATIONS}"] == files.digest(folder / EVALUATIONS)
+    table = files.read_parquet(folder / EVALUATIONS)
+    files.write_parquet(folder / EVALUATIONS, table.assign(accuracy=table["accuracy"] + 1))
+    with pytest.raises(UserError, match=r"evaluations\.parquet, column accuracy"):
+        publication.publish(suite, [folder], CONFIG, tmp_path / "published", with_runs=True)
+    assert files.digest(tmp_path / "published/runs/split_digits/ngm_sgd/42-51" / EVALUATIONS) in kept.values()
 
 
 def test_what_an_earlier_configuration_left_behind_is_left_out(tmp_path: Path, run: Path) -> None:

@@ -35,7 +35,7 @@ MADE = [
     "metrics.parquet",
     "statistics.csv",
     "summary.csv",
-    *(f"tables/{name}.{suffix}" for name in ("table1", "table2") for suffix in ("csv", "html", "md", "tex")),
+    *(f"tables/{name}.{suffix}" for name in ("table1", "table2", "table3") for suffix in ("csv", "html", "md", "tex")),
 ]
 
 
@@ -174,7 +174,7 @@ def test_a_configuration_gives_labels_tables_and_the_reference(tmp_path, monkeyp
     shown = presented(runs, repository / "config.yaml")
     assert shown.looks.benchmark("split_digits") == "Split digits"
     assert shown.looks.reference == "ngm_sgd"
-    assert list(shown.tables) == ["table1", "table2"]
+    assert list(shown.tables) == ["table1", "table2", "table3"]
     assert presented(runs[1:], repository / "config.yaml").looks.reference is None
     assert presented(runs, repository / "config.yaml", "sgd").looks.reference == "sgd"
     (tmp_path / "config.yaml").write_bytes((repository / "config.yaml").read_bytes())

@@ -111,7 +111,7 @@ def draw_curves(
     """Draw accuracy on task 1 and the mean over seen tasks over the updates, and test loss and gain where there are any.
 
     Arguments as in `measure`; reference: the curve with the thick solid line. A line is the mean over seeds, a band its 95 % t
-    interval. Errors: UserError as `measure`, or where the curves are of several benchmarks.
+    interval. Errors: UserError as `measure`, where the curves are of several benchmarks, or where the reference is none of them.
 
     Example: the figure is matplotlib's; save it as you like.
 
@@ -188,8 +188,9 @@ def _draw(kind: str, runs: list[Run], reference: str | None) -> Figure:
     from stability_gap.analysis.settings import DEFAULTS
     from stability_gap.presentation.figures.registry import named
     from stability_gap.presentation.looks import Looks
-    from stability_gap.side_by_side import OWN
+    from stability_gap.side_by_side import OWN, check_reference
 
+    check_reference(runs, reference)
     figure: Figure = named(kind).draw()(_one_benchmark(runs), Looks(OWN, reference=reference), DEFAULTS.model_dump())
     return figure
 

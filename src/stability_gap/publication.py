@@ -83,6 +83,8 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         if status["status"] == "diverged"
     }
     curves = _run_files(whole, runs) if with_runs else {}
+    if with_runs:
+        _check_runs(runs)
     manifest = {
         "files": {name: files.digest(suite / name) for name in names},
         "run_files": {name: files.digest(path) for name, path in curves.items()},
@@ -111,6 +113,18 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         files.write_atomically(output / name, lambda temporary, path=path: shutil.copyfile(path, temporary))  # type: ignore[misc]
     files.write_json(output / "MANIFEST.json", manifest)
     log.info("published %d files to %s", len(names) + len(curves), output)
+
+
+def _check_runs(folders: list[Path]) -> None:
+    """Hold run folders to docs/data-contracts.md. Errors: UserError naming the file and what is wrong."""
+    from stability_gap.analysis.checks import check_evaluations, gain_per_update
+    from stability_gap.analysis.runs import read_runs
+
+    for folder in folders:  # one at a time: they are large
+        (run,) = read_runs([folder])
+        check_evaluations(run.evaluations, str(run.source))
+        if run.training is not None:
+            gain_per_update(run.training, run.training_source)
 
 
 def _run_files(facts: list[dict[str, Any]], folders: list[Path]) -> dict[str, Path]:

@@ -26,6 +26,17 @@ from stability_gap.settings import Look
 TABLES = {
     "table1": ("Accuracy and stability gap", ["avg_acc", "min_acc", "wc_acc", "avg_sg_first", "avg_sg_previous", "avg_sg_seen"]),
     "table2": ("Stability gap at each switch", ["sg_first", "sg_previous", "sg_seen"]),
+    "table3": (
+        "What a gap is made of",
+        [
+            "avg_net_sg_previous",
+            "avg_placebo_sg_previous",
+            "avg_transient_area",
+            "avg_lasting_area",
+            "avg_depth_previous",
+            "anytime_acc",
+        ],
+    ),
 }
 """Tables where no configuration lists others: name -> title, metrics."""
 OWN = {UNNAMED: Look(label="Own curves")}
@@ -47,9 +58,7 @@ def presented(runs: Sequence[Run], config_file: Path | None = None, reference: s
     reference: the curve that the others are marked against, in place of the configuration's; one that is not among the runs marks
     nothing. Errors: UserError for a configuration that is none, or a `reference` that is not there.
     """
-    names = {run.facts.optimizer for run in runs}
-    if reference is not None and reference not in names:
-        raise UserError(f"the reference {reference} is not among the curves ({', '.join(sorted(names))}); name one of these.")
+    names = check_reference(runs, reference)
     if config_file is None and not Path("config.yaml").exists():
         return Presented(Looks(OWN, reference=reference))
     from stability_gap.config import load
@@ -60,6 +69,14 @@ def presented(runs: Sequence[Run], config_file: Path | None = None, reference: s
     looks = replace(looks, benchmarks={**looks.benchmarks, **OWN})
     tables = {name: (each.title, list(each.metrics)) for name, each in config.tables.items()}
     return Presented(looks, tables or TABLES, config.analysis)
+
+
+def check_reference(runs: Iterable[Run], reference: str | None) -> set[str]:
+    """Name the curves. Errors: UserError where `reference` is none of them."""
+    names = {run.facts.optimizer for run in runs}
+    if reference is not None and reference not in names:
+        raise UserError(f"the reference {reference} is not among the curves ({', '.join(sorted(names))}); name one of these.")
+    return names
 
 
 def compare_runs(runs: Sequence[Run], output: Path, shown: Presented | None = None) -> str:

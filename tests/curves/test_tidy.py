@@ -55,6 +55,45 @@ def test_a_column_of_contexts_is_taken_and_must_not_contradict_the_options():
         tidy(table, Options(context_length=3), "mine")
 
 
+def tasks_of(length: int, tasks: int, ahead: int = 0) -> pd.DataFrame:
+    """Curves whose tasks come every `length` updates, and are evaluated `ahead` updates before, if not from the start."""
+    rows = [
+        (i, task, 0.5) for i in range(1, length * tasks + 1) for task in range(1, tasks + 1) if i > length * (task - 1) - ahead
+    ]
+    return pd.DataFrame(rows, columns=["iteration", "task", "accuracy"])
+
+
+@pytest.mark.parametrize(("tasks", "length", "told"), [(10, 100, 200), (10, 100, 110), (2, 150, 200), (2, 100, 10**9)])
+def test_a_context_length_that_contradicts_where_tasks_begin_is_refused(tasks, length, told):
+    words = f"mine: task 2 has accuracies from iteration {length + 1} on, but by --context-length {told} .* at {told + 1};"
+    with pytest.raises(UserError, match=words):
+        tidy(tasks_of(length, tasks), Options(context_length=told), "mine")
+    assert tidy(tasks_of(length, tasks), Options(), "mine")["context"].max() == tasks
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        tasks_of(4, 3),
+        tasks_of(4, 3).query("iteration < 11"),  # the last context is shorter
+        tasks_of(4, 3).query("iteration % 3 == 0"),  # tasks seem to begin later than they do
+        tasks_of(4, 3, ahead=1),  # evaluated once before the first update
+        tasks_of(4, 3, ahead=4),  # the next task, always
+        tasks_of(4, 3, ahead=99),  # all tasks, always
+    ],
+)
+def test_a_right_context_length_is_taken_whatever_is_evaluated_early(table):
+    made = tidy(table, Options(context_length=4), "mine")
+    assert (made["context"] == (made["iteration"] - 1) // 4 + 1).all()
+    assert made["task"].max() == 3
+
+
+def test_tasks_that_are_evaluated_a_few_updates_before_their_context_need_switches():
+    with pytest.raises(UserError, match="task 2 has accuracies from iteration 4 on"):
+        tidy(tasks_of(5, 2, ahead=2), Options(context_length=5), "mine")
+    assert tidy(tasks_of(5, 2, ahead=2), Options(switches=[5]), "mine")["task"].tolist() == [1] * 5 + [1, 2] * 5
+
+
 # --- units and counting ----------------------------------------------------------------------------------------------
 
 

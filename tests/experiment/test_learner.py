@@ -3,35 +3,42 @@
 import numpy as np
 import pytest
 import torch
-from cells import SEED, assert_same_run, cnn_cell, coloured_images, small_cell, train, train_together
+from by_the_book import (
+    SGD,
+    SWITCHES,
+    UPDATES,
+    adam,
+    cell_of,
+    entropy_rate,
+    fast_slow,
+    momentum,
+    nesterov,
+    once_per_update,
+    proximal,
+    ramped,
+    rewarmed,
+    rmsprop,
+    slow_run,
+    trace,
+)
+from cells import SEED, assert_same_run, cnn_cell, coloured_images, train, train_together
 from torch.nn import functional
 
 from stability_gap.errors import UserError
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import Learner, learner_of_block, learner_of_seed
-from stability_gap.experiment.randomness import generator, torch_generator
 from stability_gap.experiment.recording import Record
 from stability_gap.experiment.sampling import draw_run
 from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
-from stability_gap.learners.build import build_model
 from stability_gap.learners.settings import OptimizerSettings
 from stability_gap.settings import validate
 from stability_gap.tasks.streams import Stream
 
 CPU = torch.device("cpu")
-ITERATIONS, SWITCHES, UPDATES = 20, (20, 40, 60, 80), 100
-SGD = {"method": "sgd", "learning_rate": 0.1}
 MSGD = SGD | {"learning_rate": 0.02, "momentum": 0.9}
 ADAM = {"method": "adam", "learning_rate": 0.01}
 NGM = SGD | {"gain": {"eta": 0.2}}
-
-
-def cell_of(optimizer: dict, **changes: object) -> CellSettings:
-    """100 updates of a tiny MLP, evaluated ten times."""
-    settings = validate(OptimizerSettings, optimizer, "test")
-    changes = {"iterations": ITERATIONS, "evaluation": EvaluationSettings(every=10)} | changes
-    return small_cell("sgd", optimizer_settings=settings, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -41,145 +48,6 @@ def stream(digits: Stream) -> DeviceStream:
 
 def run(optimizer: dict, stream: DeviceStream, donors: dict | None = None) -> Record:
     return SeedTrainer(cell_of(optimizer), stream, donors or {}).one(SEED)
-
-
-# --- the slow reference ---------------------------------------------------------------------------------------------
-
-
-def slow_run(stream: DeviceStream, rule, *, decay: float = 0.0, importance=None, gain=None) -> dict[str, np.ndarray]:
-    """Loss and weight norms of every update; `rule`: (update, weights, gradients, entropy of the output before) -> weights.
-
-    decay: of neurons. importance: (update, indices) -> weight of each image. gain: entropy before -> gain of all layers.
-    """
-    settings = cell_of(SGD)
-    model = build_model(settings.model, stream.image_shape, stream.classes, torch_generator(SEED, "init")).double()
-    weights = [weight.detach() for weight in model.parameters()]
-    entropy, rows = 0.0, []
-    for update, indices in enumerate(draw_run(settings, stream, SEED).batches):
-        images, labels = stream.batch(indices)
-        factor = 1.0 if gain is None else gain(entropy)
-        for weight in weights:
-            weight.requires_grad_()
-        hidden1 = (factor * images @ weights[0].T).relu()
-        hidden2 = (factor * hidden1 @ weights[1].T).relu()
-        logits = factor * hidden2 @ weights[2].T
-        losses = functional.cross_entropy(logits, labels, reduction="none")
-        counted = losses if importance is None else losses * importance(update, indices)
-        price = decay * ((hidden1**2).mean() + (hidden2**2).mean())
-        gradients = torch.autograd.grad(counted.mean() + price, weights)
-        weights = [weight.detach() for weight in weights]
-        weights = rule(update, weights, gradients, entropy)
-        p = logits.detach().softmax(-1)
-        entropy = float(-(p * p.log()).sum(-1).mean())
-        rows.append([losses.mean().item(), *(weight.norm().item() for weight in weights)])
-    names = ["loss", "weight_norm_hidden1", "weight_norm_hidden2", "weight_norm_output"]
-    return dict(zip(names, np.array(rows).T, strict=True))
-
-
-def momentum(rate, momentum: float = 0.0, resets: tuple[int, ...] = ()):
-    """SGD by the book; `rate`: (update, entropy before) -> learning rate."""
-    velocity = [0.0, 0.0, 0.0]
-
-    def rule(update, weights, gradients, entropy):
-        for layer, gradient in enumerate(gradients):
-            velocity[layer] = gradient + momentum * velocity[layer] * (update not in resets)
-        return [weight - rate(update, entropy) * v for weight, v in zip(weights, velocity, strict=True)]
-
-    return rule
-
-
-def adam(rate: float, beta2: float = 0.999, resets: tuple[int, ...] = ()):
-    """Adam by the book (Kingma and Ba 2015, algorithm 1)."""
-    state = {"t": 0, "m": [0.0] * 3, "v": [0.0] * 3}
-
-    def rule(update, weights, gradients, entropy):
-        if update in resets:
-            state.update(t=0, m=[0.0] * 3, v=[0.0] * 3)
-        state["t"] += 1
-        state["m"] = [0.9 * m + 0.1 * g for m, g in zip(state["m"], gradients, strict=True)]
-        state["v"] = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(state["v"], gradients, strict=True)]
-        m = [m / (1 - 0.9 ** state["t"]) for m in state["m"]]
-        v = [v / (1 - beta2 ** state["t"]) for v in state["v"]]
-        return [w - rate * m_ / (v_.sqrt() + 1e-8) for w, m_, v_ in zip(weights, m, v, strict=True)]
-
-    return rule
-
-
-def trace(eta: float, g0: float = 1.0, gamma: float = 0.9):
-    """The leaky trace g: entropy before -> g."""
-    state = {"g": g0}
-
-    def step(entropy: float) -> float:
-        state["g"] = gamma * state["g"] + (1 - gamma) * g0 + eta * entropy
-        return state["g"]
-
-    return step
-
-
-def entropy_rate(base: float, power: int, eta: float):
-    """A rate of base·g^p; asked once for each update."""
-    g = trace(eta)
-    return lambda update, entropy: base * g(entropy) ** power
-
-
-def once_per_update(rate):
-    """The same, however often it is asked within an update."""
-    known: dict[int, float] = {}
-
-    def asked(update: int, entropy: float) -> float:
-        if update not in known:
-            known[update] = rate(update, entropy)
-        return known[update]
-
-    return asked
-
-
-def fast_slow(slow_rate: float, fast_rate: float, decay: float):
-    """S and F apart, as PROTOCOL §3 writes them."""
-    slow, fast = [], [0.0, 0.0, 0.0]
-
-    def rule(update, weights, gradients, entropy):
-        slow[:] = slow or weights
-        for layer, gradient in enumerate(gradients):
-            slow[layer] = slow[layer] - slow_rate * gradient
-            fast[layer] = decay * fast[layer] - fast_rate * gradient
-        return [s + f for s, f in zip(slow, fast, strict=True)]
-
-    return rule
-
-
-def proximal(rate: float, omega: float, every: int, images: int, stream: DeviceStream):
-    """Gradients times (I + ω·C)⁻¹, C over images that were drawn before."""
-    random, inverses = generator(SEED, "proximal"), [np.eye(64), np.eye(16), np.eye(16)]
-    drawn = draw_run(cell_of(SGD), stream, SEED).batches
-
-    def rule(update, weights, gradients, entropy):
-        if update and update % every == 0:
-            earlier = drawn[:update].flatten()
-            x = stream.batch(earlier[torch.from_numpy(random.integers(len(earlier), size=images))])[0].numpy()
-            for layer, weight in enumerate(weights):
-                c = sum(np.outer(row, row) for row in x) / len(x)
-                inverses[layer] = np.linalg.inv(np.eye(len(c)) + omega * c)
-                x = np.maximum(x @ weight.numpy().T, 0)
-        return [w - rate * g @ torch.from_numpy(p) for w, g, p in zip(weights, gradients, inverses, strict=True)]
-
-    return rule
-
-
-def rewarmed(update: int, entropy: float) -> float:
-    """A tenth of 0.1 at a switch, back at 0.1 after eight updates."""
-    since = min((update - switch for switch in SWITCHES if update >= switch), default=8)
-    return 0.1 * (0.1 + 0.9 * min(since / 8, 1))
-
-
-def ramped(sizes: list[int]):
-    """The newest task's images count 0, 1/8, 2/8, … in context 2 and later."""
-
-    def importance(update: int, indices: torch.Tensor) -> torch.Tensor:
-        context, since = divmod(update, ITERATIONS)
-        return torch.tensor([min(since / 8, 1) if context and i >= sum(sizes[:context]) else 1 for i in indices.tolist()])
-
-    return importance
 
 
 def assert_follows(made: Record, expected: dict[str, np.ndarray]) -> None:
@@ -243,17 +111,30 @@ def test_a_ramp_weighs_the_images_of_the_newest_task(stream):
         np.testing.assert_allclose(made.training[name], column, rtol=1e-5, err_msg=name)  # weights are float32
 
 
-def test_nesterov_momentum_from_torch(stream):
-    """v ← μ·v + ∇, W ← W − lr·(∇ + μ·v)."""
-    velocity = [0.0, 0.0, 0.0]
+def imported(target: str, learning_rate: float, **options: object) -> dict:
+    return {"method": "import", "target": target, "learning_rate": learning_rate, "options": options}
 
-    def rule(update, weights, gradients, entropy):
-        velocity[:] = [0.9 * v + g for v, g in zip(velocity, gradients, strict=True)]
-        return [w - 0.02 * (g + 0.9 * v) for w, g, v in zip(weights, gradients, velocity, strict=True)]
 
-    options = {"momentum": 0.9, "nesterov": True}
-    made = run({"method": "import", "target": "torch.optim:SGD", "learning_rate": 0.02, "options": options}, stream)
-    assert_follows(made, slow_run(stream, rule))
+@pytest.mark.parametrize(
+    ("optimizer", "rule"),
+    [
+        (imported("torch.optim:SGD", 0.02, momentum=0.9, nesterov=True), nesterov(0.02, 0.9)),
+        (imported("torch.optim:RMSprop", 0.003), rmsprop(0.003)),
+        (imported("torch.optim:AdamW", 0.01), adam(0.01, weight_decay=0.01)),
+    ],
+)
+def test_optimizers_of_torch(stream, optimizer, rule):
+    assert_follows(run(optimizer, stream), slow_run(stream, rule))
+
+
+def test_a_matched_rate_is_that_of_the_donor_times_its_moving_gain_squared(stream):
+    """And a constant gain is the mean of the donor's: both after a donor whose rate and gain move."""
+    donor = {SEED: (np.linspace(0.1, 0.03, UPDATES), 1 + np.abs(np.sin(np.arange(UPDATES))))}
+    rate, gain = donor[SEED]
+    matched = run(SGD | {"learning_rate": {"kind": "run", "optimizer": "ngm_sgd"}}, stream, donor)
+    assert_follows(matched, slow_run(stream, momentum(lambda update, _: rate[update] * gain[update] ** 2)))
+    constant = run(SGD | {"gain": {"mean_of": "ngm_sgd"}}, stream, donor)
+    assert_follows(constant, slow_run(stream, momentum(lambda *_: 0.1), gain=lambda _: gain.mean()))
 
 
 # --- exact identities -----------------------------------------------------------------------------------------------
@@ -406,7 +287,7 @@ def test_schedule_free_sgd_is_evaluated_where_it_averages(stream):
     learner = learner_of_seed(settings, stream, SEED, torch.full((UPDATES, 2), 0.3))
     y = [weight.detach().clone() for weight in learner.parameters.values()]
     z, zs = y, []
-    for step in steps(learner, settings, stream, 30):
+    for step in steps(learner, settings, stream, UPDATES):
         plain = learner_of_seed(cell_of(SGD), stream, SEED, torch.full((1, 2), 1.0))
         with torch.no_grad():
             torch._foreach_copy_(list(plain.parameters.values()), y)

@@ -41,18 +41,20 @@ def test_explore_shows_several_suites_side_by_side(small, tmp_path):
     write_runs(small, results)
     write_tables(small, results / "digits")
     write_tables(small, results / "smoke")
+    write_tables(small, results / "quick")  # of a file of the user's own: config.yaml lacks it
     found = outputs("explore.ipynb", tmp_path, results=str(results), config=str(REPOSITORY / "config.yaml"))
     assert found["image/png"] == 4  # metrics, the zoom of one benchmark, a seed, pairs
     assert found["application/vnd.bokehjs_exec.v0+json"] == 1
     assert found["text/html"] >= 3
 
 
-def test_explore_measures_own_curves_beside_ours(small, tmp_path):
+@pytest.mark.parametrize("benchmark", ["split_digits", "a stream of her own"])
+def test_explore_measures_own_curves_beside_ours(small, tmp_path, benchmark):
     results, table = tmp_path / "results", small.evaluations["split_digits"].query("optimizer == 'adam'")
     write_runs(small, results)
     write_tables(small, results / "digits")
     table.drop(columns=["optimizer", "context"]).to_csv(tmp_path / "mine.csv", index=False)
-    told = {"benchmark": "split_digits", "context_length": 30}
+    told = {"benchmark": benchmark, "context_length": 30}
     own = {"results": str(results), "config": None, "own": {"mine": "mine.csv"}, "told": told, "other": "mine"}
     assert outputs("explore.ipynb", tmp_path, **own)["image/png"] == 4
     assert "mine" in (tmp_path / "done.ipynb").read_text().split('"text/html"')[1]

@@ -16,7 +16,7 @@ suite: seams
 suites:
   seams:
     benchmarks: [split_digits_smoke]
-    optimizers: [ngm_sgd, sgd_matched, sign_sgd]
+    optimizers: [ngm_sgd, sgd_follows, sign_sgd]
     seeds: [42, 43, 44]
 """
 
@@ -44,8 +44,8 @@ def made(project: Workflow) -> Path:
 
 def test_an_optimizer_is_one_block_and_one_file(project):
     numbers = pd.read_csv(made(project) / "tables" / "table1.csv")
-    assert {"ngm_sgd", "sgd_matched", "sign_sgd"} == set(numbers["optimizer"])
-    assert "SGD, matched rate" in (made(project) / "tables" / "table1.md").read_text(encoding="utf-8")
+    assert {"ngm_sgd", "sgd_follows", "sign_sgd"} == set(numbers["optimizer"])
+    assert "SGD at the rate of NGM-SGD" in (made(project) / "tables" / "table1.md").read_text(encoding="utf-8")
 
 
 def test_a_metric_is_one_file_and_in_all_tables(project):
@@ -70,7 +70,7 @@ def test_a_figure_is_one_file(project):
 def test_a_learning_rate_read_from_another_run_is_one_block(project):
     runs = project.folder / "results" / "runs" / "split_digits_smoke"
     for seeds in ("42-43", "44"):
-        donor, own = (pd.read_parquet(runs / name / seeds / "training.parquet") for name in ("ngm_sgd", "sgd_matched"))
+        donor, own = (pd.read_parquet(runs / name / seeds / "training.parquet") for name in ("ngm_sgd", "sgd_follows"))
         expected = donor["learning_rate"] * donor["gain_output"] ** 2
         np.testing.assert_allclose(own["learning_rate"], expected, rtol=1e-6)
         assert own["learning_rate"].nunique() > 10
@@ -102,8 +102,8 @@ def test_a_run_that_is_followed_is_made_first_and_again_when_it_changes(project,
     flow.append("suite.yaml", "\noptimizers: {ngm_sgd: {learning_rate: 0.02}}\n")
     trained = [job["optimizer"] for job in flow.plan("--configfile", *BLOCKS, "suite.yaml") if job.rule == "train"]
     assert trained.count("ngm_sgd") == 2
-    assert trained.count("sgd_matched") == 2
-    assert trained.index("ngm_sgd") < trained.index("sgd_matched")
+    assert trained.count("sgd_follows") == 2
+    assert trained.index("ngm_sgd") < trained.index("sgd_follows")
     assert "sign_sgd" not in trained
 
 

@@ -23,7 +23,7 @@ CELLS = list(itertools.product(BENCHMARKS, OPTIMIZERS))
 RUNS = [f"{benchmark}/{optimizer}/{block}" for benchmark, optimizer in CELLS for block in BLOCKS[benchmark]]
 
 FIGURES = [f"{kind}_{benchmark}" for kind in ("curves", "zoom") for benchmark in BENCHMARKS] + ["gain_per_task", "tradeoff"]
-TABLES = ["table1", "table2", "paper_comparison"]
+TABLES = ["table1", "table2", "table3", "paper_comparison"]
 DELIVERABLES = ["metrics.parquet", "summary.csv", "paper_metrics.csv", "statistics.csv", "ranks.csv", "claims.csv", "report.html"]
 DELIVERABLES += ["agreement.csv", "agreement_per_seed.csv"]
 DELIVERABLES += [f"figures/{figure}.{suffix}" for figure in FIGURES for suffix in ("svg", "pdf", "png")]

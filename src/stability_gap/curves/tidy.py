@@ -21,8 +21,8 @@ def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
     (fraction, or percent where `options` say so; NaN: not yet seen, or diverged), and where there are, seed, context, loss
     (nats). Contexts come from the table, else from `options`, else from where tasks begin to have an accuracy. Accuracies on
     tasks before their context are left out. source: named in messages.
-    Errors: UserError naming the column and the fix: types, percent, an iteration 0 that nobody explained, no contexts, holes,
-    and whatever `check_evaluations` refuses.
+    Errors: UserError naming the column and the fix: types, percent, an iteration 0 that nobody explained, no contexts or
+    others than the options say, holes, and whatever `check_evaluations` refuses.
     """
     if table.empty:
         raise UserError(f"{source} has no rows.")
@@ -142,8 +142,30 @@ def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
             )
         return written
     if told is not None:
+        if options.context_length is not None:
+            _refuse_another_length(table, told, options.context_length, source)
         return pd.Series(told, index=table.index)
     return pd.Series(_begun_tasks(table, source), index=table.index)
+
+
+def _refuse_another_length(table: pd.DataFrame, told: Integers, length: int, source: str) -> None:
+    """Refuse a context length by which a task has accuracies before its context, though in the file tasks begin one by one.
+
+    They would be left out, and the gap sought at the wrong updates. One evaluation before a task's first update is fine, and so
+    are files that evaluate future tasks: there several tasks begin at once, which tells nothing.
+    """
+    seen = table.assign(told=told)[table["accuracy"].notna()]
+    begins = seen.groupby("task")["iteration"].min()
+    if not begins.is_unique or not begins.is_monotonic_increasing:
+        return
+    early = seen[seen["told"] < seen["task"]].groupby("task")["iteration"].nunique()
+    if (early > 1).any():
+        task = int(early.index[early > 1][0])
+        raise UserError(
+            f"{source}: task {task} has accuracies from iteration {begins[task]} on, but by --context-length {length} its "
+            f"context begins at {length * (task - 1) + 1}; leave the option out, as the file tells, or correct it. Where tasks "
+            "are evaluated before they are learned, give --switches instead."
+        )
 
 
 def _begun_tasks(table: pd.DataFrame, source: str) -> Integers:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from stability_gap.analysis.claims.engine import Terms, judge
 from stability_gap.files import METRICS
@@ -49,3 +51,14 @@ def test_gaps_at_the_accuracy_of_another_optimizer_say_nothing():
 def test_an_accuracy_that_is_never_reached_is_told():
     assert "never reaches final accuracy 0.9 (in 0% of the bootstrap samples)" in verdict(adam=NEVER)[1]
     assert "its smallest rate is more accurate already" in verdict(adam={"beyond": 1.0})[1]
+
+
+def test_an_undecided_rival_is_told_how_many_seeds_it_needs():
+    """As the t test whose 95 % interval is that of the row: here of ten differences with a mean of 0.5 standard deviations."""
+    half_width = float(stats.t.ppf(0.975, 9)) * 0.2 / np.sqrt(10)
+    undecided = {"difference": 0.1, "difference_low": 0.1 - half_width, "difference_high": 0.1 + half_width}
+    needed = int(np.ceil(TTestPower().solve_power(0.5, alpha=0.05, power=0.8)))
+    assert f"n 10, about {needed} seeds needed for 80% power: inconclusive" in verdict(sgd=undecided)[1]
+    for more_are_no_help in ({}, {"n": 5}, {"reached": 0.5}, {"beyond": 1.0}):
+        changed = (undecided if more_are_no_help else {}) | more_are_no_help
+        assert "needed" not in verdict(sgd=changed)[1]

@@ -54,6 +54,23 @@ def test_a_stream_that_is_not_the_papers_is_told_with_its_benchmark(looks, own, 
     assert "(Split digits)" in told
 
 
+def test_what_the_cnns_of_the_authors_have_otherwise(looks):
+    suite = config(second=True)
+    suite["optimizers"] = {
+        "ngm_sgd": {"momentum": 0.0, "backbone_momentum": 0.9},
+        "msgd": {"momentum": 0.9, "backbone_momentum": None},
+        "adam": {},
+    }
+    assert len(deviations(suite, [], ["split_digits", "other"], looks)) == 1  # no layers below a head
+    suite["benchmarks"]["split_digits"] |= {"model": {"kind": "slim_resnet18"}, "augmentation": {"padding": 4, "flip": True}}
+    plain, momentum = deviations(suite, [], ["split_digits", "other"], looks)[1:]
+    assert plain == "Test images are not augmented, those of the authors' first code were (Split digits)."
+    assert momentum.startswith("NGM-SGD: momentum below the head and none in it")
+    assert momentum.endswith("(Split digits).")
+    suite["benchmarks"]["split_digits"]["augment_test"] = True
+    assert not any("not augmented" in each for each in deviations(suite, [], ["split_digits", "other"], looks))
+
+
 def test_seeds_data_and_divergence(looks):
     run = {"benchmark": "split_digits", "optimizer": "adam", "official": False}
     run["seeds"] = {"7": {"status": "diverged", "diverged_at": 3}}

@@ -4,8 +4,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from scipy import stats
+
 from stability_gap.analysis.claims.engine import Case, claim
-from stability_gap.analysis.claims.rules import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, all_of
+from stability_gap.analysis.claims.rules import (
+    CONFIDENCE,
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOT_TESTED,
+    REPRODUCED,
+    all_of,
+    seeds_needed,
+)
 
 CANDIDATE, RIVALS = "ngm_sgd", ("sgd", "msgd", "adam")
 REACHED = 0.95
@@ -37,7 +47,10 @@ def larger_gap_at_equal_accuracy(case: Case) -> tuple[str, str]:
     if missing := [rival for rival in RIVALS if rival not in rows]:
         return NOT_TESTED, f"missing in frontier_gap.csv of this benchmark: {', '.join(missing)}"
     verdicts = [verdict_of(rows[rival]) for rival in RIVALS]
-    parts = [f"{rival}: {_words(rows[rival])}: {verdict}" for rival, verdict in zip(RIVALS, verdicts, strict=True)]
+    parts = [
+        f"{rival}: {_words(rows[rival])}{_more_seeds(rows[rival], verdict)}: {verdict}"
+        for rival, verdict in zip(RIVALS, verdicts, strict=True)
+    ]
     return all_of(verdicts), "; ".join(parts)
 
 
@@ -60,3 +73,17 @@ def _words(row: Mapping[Any, Any]) -> str:
     )
     words += f", reached in {row['reached']:.0%} of the samples" if row["reached"] < 1 else ""
     return words + (", its smallest rate is more accurate already" if row["beyond"] > 1 - REACHED else "")
+
+
+def _more_seeds(row: Mapping[Any, Any], verdict: str) -> str:
+    """How many seeds a rival needs that decides nothing because its interval holds zero; empty where more seeds are no help.
+
+    As for a paired t test, with the standard deviation of which the interval would be the t interval.
+    """
+    told = row["n"] >= FEWEST and row["reached"] >= REACHED and row["beyond"] <= 1 - REACHED
+    if verdict != INCONCLUSIVE or not told:
+        return ""
+    half_width = (row["difference_high"] - row["difference_low"]) / 2
+    sd = half_width * math.sqrt(row["n"]) / float(stats.t.ppf((1 + CONFIDENCE) / 2, row["n"] - 1))
+    needed = seeds_needed(row["difference"], sd, 1 - CONFIDENCE)
+    return f", {needed}" if needed else ""

@@ -1,9 +1,11 @@
-"""Inside the weights around a switch: curvature of the loss, and the gain.
+"""Inside the weights around a switch: curvature of the loss, the gain, and how right its signal is.
 
-The top eigenvalue of the Hessian of the training loss with respect to the raw weights W and to the effective weights g·W, and
-g². Before the switch the loss is that of the old tasks, from 0 on that of the new context, so the step at the line is a change
-of data, not of weights. Snapshots stand evenly, not by time; the last is the end of the context. Means over switches and seeds
-(of λ geometric), with 95 % t intervals over seeds. Without a gain the two eigenvalues are the same.
+The top eigenvalue of the Hessian of the training loss with respect to the raw weights W and to the effective weights g·W; g²; the
+expected calibration error on the old tasks' test images (15 bins): how far the outputs are surer, or less sure, than they are
+right, which is what an entropy of outputs can tell a gain. Before the switch the loss is that of the old tasks, from 0 on that of
+the new context, so the step at the line is a change of data, not of weights. Snapshots stand evenly, not by time; the last is the
+end of the context. Means over switches and seeds (of λ geometric), with 95 % t intervals over seeds. Without a gain the two
+eigenvalues are the same.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,11 +26,12 @@ _PANELS = {
     "lambda_w": "λ in W (raw)",
     "lambda_eff": "λ in g·W (effective)",
     "gain_squared": "g²",
+    "ece_old": "calibration error",
 }
 
 
 def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[str, float]) -> Figure:
-    """Draw one row of panels per benchmark: λ_W, λ_eff and g² over the updates since a switch, on logarithmic axes.
+    """Draw one row of panels per benchmark: λ_W, λ_eff (on logarithmic axes), g² and calibration over the updates since a switch.
 
     tables: `mechanism.csv`.
     """

@@ -2,12 +2,14 @@
 
 Above: final accuracy and stability gap against the learning rate, one dot per configuration, its mean over the tuning seeds; what
 was selected by final accuracy has a ring, by anytime accuracy a square. Below: the same two for the gain's decay γ and drive η,
-as colours (accuracies below 60 % have the darkest). Diverged configurations count with the worst values. Accuracy has a logit
-axis; that of the gap is linear up to 0.05 and logarithmic beyond.
+as colours (accuracies below 60 % have the darkest). The learning rate varies among these dots as well, from the smallest to the
+largest dot, so a colour is not the doing of γ and η alone. Diverged configurations count with the worst values. Accuracy has a
+logit axis; that of the gap is linear up to 0.05 and logarithmic beyond.
 """
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -81,8 +83,8 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
 
 
 def _draw_gain(axes: Axes, configurations: pd.DataFrame, quantity: str, title: str) -> None:
-    """Draw γ × η of one benchmark as coloured dots: lighter is more."""
-    values = configurations[quantity]
+    """Draw γ × η of one benchmark as coloured dots: lighter is more, larger a higher learning rate."""
+    values, rates = configurations[quantity], np.log(configurations["learning_rate"])
     norm = Normalize(_LOWEST, values.max()) if quantity == "final" else SymLogNorm(0.05, vmin=0, vmax=1)
     dots = axes.scatter(
         1 - configurations[_DECAY],
@@ -90,7 +92,7 @@ def _draw_gain(axes: Axes, configurations: pd.DataFrame, quantity: str, title: s
         c=values,
         cmap="cividis",
         norm=norm,
-        s=38,
+        s=np.interp(rates, [rates.min(), rates.max()], [12, 60]),
         edgecolors=style.INK,
         linewidths=0.3,
     )

@@ -2,8 +2,8 @@
 
 Dots are seeds, markers are means, lines are 95 % t intervals; diverged runs count with the worst value. Accuracy is over all
 tasks at the end of the stream, on a logit axis; gaps are on an axis that is linear up to 0.05 and logarithmic beyond. Net: what
-is left of a gap after taking off the one at a switch that is none. On a stream without a switch nobody may show a gap above the
-placebo.
+is left of a gap after taking off the one at a switch that is none. Where nothing switches that should be zero; but the placebo
+comes later in training than the switch, so noise that fades with training, as Adam's may, is left over.
 """
 
 from collections.abc import Mapping
