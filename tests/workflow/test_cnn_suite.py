@@ -51,3 +51,26 @@ def test_the_paper_s_cnn_cells_run_to_the_last_figure(tmp_path: Path) -> None:
     gains = metrics[metrics["metric"] == "mean_gain"].groupby("optimizer")["value"].mean()
     assert gains["ngm_sgd"] > 1.1
     assert gains["sgd"] == 1
+
+
+def test_real_images_of_mini_imagenet_run_to_a_figure(tmp_path: Path, shared_data) -> None:
+    """Suite mini_imagenet_sample, with fewer updates, filters and test images; the rest of its files are those of any suite."""
+    root = shared_data("mini-imagenet-sample")
+    flow = new_workflow(tmp_path / "workflow", suite="mini_imagenet_sample", data_root=str(root.parent))
+
+    def shrink(values: dict) -> None:
+        benchmark = values["benchmarks"]["split_mini_imagenet_sample"]
+        benchmark |= {"iterations": 2, "batch_size": 8, "model": {"kind": "slim_resnet18", "filters": 4}}
+        benchmark["evaluation"] |= {"every": 2, "images_per_task": 6}
+        values["suites"]["mini_imagenet_sample"] |= {"optimizers": ["ngm_sgd"], "seeds": [42]}
+
+    flow.configure(shrink)
+    flow.make("--cores", "2", "results/mini_imagenet_sample/figures/zoom_split_mini_imagenet_sample.svg")
+
+    results = flow.folder / "results"
+    figures = set(files_below(results / "mini_imagenet_sample/figures"))
+    assert "zoom_split_mini_imagenet_sample.svg" in figures
+    evaluations = pd.read_parquet(results / "runs/split_mini_imagenet_sample/ngm_sgd/42/evaluations.parquet")
+    assert evaluations["iteration"].unique().tolist() == [2, 4, 6, 8, 10]
+    assert evaluations.groupby("iteration")["task"].max().tolist() == [1, 2, 3, 4, 5]
+    assert evaluations["accuracy"].between(0, 1).all()

@@ -77,3 +77,14 @@ def test_a_diverged_run_needs_the_number_of_classes(small, looks):
     assert "Adam (1 diverged)" in texts(draw_benchmark(runs, looks, {}))
     with pytest.raises(UserError, match="classes"):
         draw_benchmark(dataclasses.replace(runs, classes=None), looks, {})
+
+
+def test_runs_that_know_nothing_at_any_switch_say_so(small, looks):
+    """An accuracy of zero has no percent: other panels stay, and where there is none the figure says why."""
+    runs = small.runs("split_digits")
+    nothing = runs.evaluations.assign(accuracy=0.0)
+    assert "no accuracy above zero at a switch" in texts(
+        draw_benchmark(dataclasses.replace(runs, evaluations=nothing), looks, {})
+    )
+    of_one = nothing.assign(accuracy=runs.evaluations["accuracy"].where(runs.evaluations["optimizer"] == "sgd", 0.0))
+    assert "Accuracy (% of that at the switch)" in texts(draw_benchmark(dataclasses.replace(runs, evaluations=of_one), looks, {}))

@@ -68,3 +68,8 @@ def test_many_optimizers_get_a_legend(small, looks):
     twins = [small.metrics[small.metrics["optimizer"] == "sgd"].assign(optimizer=f"own_{number}") for number in range(4)]
     figure = draw_suite({"metrics.parquet": pd.concat([small.metrics, *twins])}, looks, {})
     assert len(figure.legends) == 1
+
+
+def test_without_any_gap_it_says_so(small, looks):
+    metrics = small.metrics.assign(value=small.metrics["value"].where(~small.metrics["metric"].str.startswith("avg_sg")))
+    assert "No accuracy above zero at a switch" in texts(draw_suite({"metrics.parquet": metrics}, looks, {}))

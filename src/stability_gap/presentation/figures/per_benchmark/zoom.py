@@ -32,16 +32,19 @@ def draw_benchmark(
     Accuracy is in percent of that at the switch, so that all optimizers start from 100, however good they are, and the
     depth of a fall is the stability gap. Above task 1, below the mean over old tasks, which at the first switch is the same
     and left out. A thin line is a seed, a thick one the mean. `switches`: the contexts k to show, all from 2 on by default.
-    A stream of one context gives a figure that says so. Errors: UserError where a run diverged and `runs.classes` is None.
+    A stream of one context gives a figure that says so, as do runs that know nothing at any switch. Errors: UserError where a run diverged and `runs.classes` is None.
     """
     windows = figure_data.switch_windows(runs.evaluations, runs.classes, BEFORE, AFTER, switches)
+    there = len(windows) > 0
+    windows = windows.dropna(subset=["relative"])  # an accuracy of zero at the switch has no percent
     counts = figure_data.seed_counts(runs.evaluations)
     shown = looks.of(counts["optimizer"])
     columns, rows = list(windows["switch"].unique()), [name for name in _NAMES if (windows["panel"] == name).any()]
     figure = style.new_figure(style.PAGE_WIDTH if len(columns) > 1 else style.COLUMN_WIDTH, 0.7 + 1.65 * max(len(rows), 1))
     with style.applied():
         if not columns:
-            style.say_empty(figure, f"{looks.benchmark(runs.benchmark)}: no context switch")
+            why = "no accuracy above zero at a switch" if there else "no context switch"
+            style.say_empty(figure, f"{looks.benchmark(runs.benchmark)}: {why}")
             return figure
         grid = figure.subplots(len(rows), len(columns), sharex=True, sharey="row", squeeze=False)
         for axes in grid.flat:

@@ -38,8 +38,11 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
     kept = {name: _references(seeds[seeds["benchmark"] == name]) for name in benchmarks}
     high = max((len(references) for references in kept.values()), default=1)
     blocks, columns = style.panel_grid(len(benchmarks))
-    figure = style.new_figure(style.grid_width(columns), 0.2 + 2.15 * high * blocks)
+    figure = style.new_figure(style.grid_width(columns), 0.2 + 2.15 * max(high, 1) * blocks)
     with style.applied():
+        if not high:
+            style.say_empty(figure, "No accuracy above zero at a switch, so no gap")
+            return figure
         grid = figure.subplots(high * blocks, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_visible(False)
