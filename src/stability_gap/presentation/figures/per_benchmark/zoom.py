@@ -32,7 +32,8 @@ def draw_benchmark(
     Accuracy is in percent of that at the switch, so that all optimizers start from 100, however good they are, and the
     depth of a fall is the stability gap. Above task 1, below the mean over old tasks, which at the first switch is the same
     and left out. A thin line is a seed, a thick one the mean. `switches`: the contexts k to show, all from 2 on by default.
-    A stream of one context gives a figure that says so, as do runs that know nothing at any switch. Errors: UserError where a run diverged and `runs.classes` is None.
+    A stream of one context gives a figure that says so, as do runs that know nothing at any switch.
+    Errors: UserError where a run diverged and `runs.classes` is None.
     """
     windows = figure_data.switch_windows(runs.evaluations, runs.classes, BEFORE, AFTER, switches)
     there = len(windows) > 0
