@@ -30,7 +30,7 @@ COLUMNS = {"mlp": 12, "slim_resnet18": 28}
 """Columns of training.parquet; those that hold one value all along take no space."""
 SHOWN = ("split_digits", "split_mnist_sparse", "split_mnist")
 ON_GPUS = ("split_mnist", "split_cifar10")
-SLOWER = ("digits", "stress", "mnist")
+SLOWER = ("digits", "mechanism", "stress", "mnist")
 """Suites made on another processor than the rest (Zen 3, where those are of a Zen 4): their times take no part in the fit."""
 RUNS, WORKERS = (100, 1_000, 10_000, 100_000), (1, 8, 64)
 CONFIG = configuration.load(ROOT / "config.yaml")
