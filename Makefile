@@ -59,7 +59,7 @@ test-oldest test-newest: test-%:
 
 # Ten times the fuzzed cases of `make test`, other ones every time.
 fuzz: .venv/ready
-	FUZZ_CASES=$${FUZZ_CASES:-1000} .venv/bin/pytest -n 2 tests/fuzz
+	FUZZ_CASES=$${FUZZ_CASES:-1000} FUZZ_PATIENCE=10 .venv/bin/pytest -n 2 tests/fuzz
 
 test-cluster: .venv/ready
 	.venv/bin/pytest --override-ini addopts= -q tests/cluster $(if $(ONLY),-k '$(ONLY)')

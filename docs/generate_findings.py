@@ -91,6 +91,7 @@ def page(_old: str = "") -> str:
     )
     environment.filters |= {
         "percent": lambda value: f"{100 * value:.1f}",
+        "one": lambda value: f"{value:.1f}".replace("-", "−"),
         "gap": lambda value: f"{value:.3f}".replace("-", "−"),
     }
     functions = {

@@ -117,7 +117,8 @@ def evaluated_alike() -> dict[str, str]:
 
 def best_verdicts() -> pd.DataFrame:
     """The claims of all suites on the benchmarks of `MAIN`: of each verdict the first suite that could test it."""
-    claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in suites()], ignore_index=True)
+    order = sorted(suites(), key=lambda folder: folder.name not in MAIN)  # those with all evaluations first
+    claims = pd.concat([files.read_csv(folder / "claims.csv") for folder in order], ignore_index=True)
     claims = claims.assign(benchmark=claims["benchmark"].map(evaluated_alike())).dropna(subset="benchmark")
     tested_first = claims.assign(untested=claims["verdict"] == NOT_TESTED).sort_values("untested", kind="stable")
     best = tested_first.drop_duplicates(["claim", "benchmark", "reference", "optimizer"])
@@ -249,6 +250,8 @@ def equal_accuracy(folder: Path) -> str:
 
 
 def _with_interval(row: pd.Series, name: str) -> str:
+    if pd.isna(row[name]):
+        return "not reached"
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
 

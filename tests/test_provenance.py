@@ -119,7 +119,7 @@ def test_digests_of_the_whole_pipeline_parse_each_source_once(monkeypatch):
     code_digest.cache_clear()
     provenance._imports.cache_clear()
     parsed, parse = [], ast.parse
-    monkeypatch.setattr(provenance.ast, "parse", lambda source: parsed.append(source) or parse(source))
+    monkeypatch.setattr(provenance.ast, "parse", lambda source, *rest: parsed.append(source) or parse(source, *rest))
     for module in ("tasks.prepare", "experiment.run", "presentation.tables", "experiment.run"):
         code_digest(module)
     assert len(parsed) == len(set(parsed)) > 50

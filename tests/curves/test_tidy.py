@@ -71,6 +71,14 @@ def test_a_context_length_that_contradicts_where_tasks_begin_is_refused(tasks, l
     assert tidy(tasks_of(length, tasks), Options(), "mine")["context"].max() == tasks
 
 
+def test_of_seldom_evaluations_a_task_that_would_vanish_is_noticed():
+    """One evaluation per context: by 400 updates each there would be two contexts and no task 3."""
+    seldom = tasks_of(200, 3).query("iteration % 200 == 0")
+    with pytest.raises(UserError, match="task 3 has accuracies from iteration 600 on"):
+        tidy(seldom, Options(context_length=400), "mine")
+    assert tidy(seldom, Options(context_length=200), "mine")["context"].max() == 3
+
+
 @pytest.mark.parametrize(
     "table",
     [

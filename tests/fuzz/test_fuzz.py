@@ -33,7 +33,9 @@ from stability_gap.tasks.streams import Stream
 
 ROOT = Path(__file__).parents[2]
 CASES = int(os.environ.get("FUZZ_CASES", "100"))
-PATIENCE = 10.0  # seconds that a case may take
+PATIENCE = float(
+    os.environ.get("FUZZ_PATIENCE", "60")
+)  # seconds that a case may take; `make fuzz`: 10, on a machine that is free
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CURVES = sorted((ROOT / "tests" / "curves" / "examples").iterdir())
 

@@ -151,16 +151,16 @@ def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
 def _refuse_another_length(table: pd.DataFrame, told: Integers, length: int, source: str) -> None:
     """Refuse a context length by which a task has accuracies before its context, though in the file tasks begin one by one.
 
-    They would be left out, and the gap sought at the wrong updates. One evaluation before a task's first update is fine, and so
-    are files that evaluate future tasks: there several tasks begin at once, which tells nothing.
+    They would be left out, and the gap sought at the wrong updates. An evaluation right before a task's first update is fine,
+    and so are files that evaluate future tasks: there several tasks begin at once, which tells nothing.
     """
     seen = table.assign(told=told)[table["accuracy"].notna()]
     begins = seen.groupby("task")["iteration"].min()
     if not begins.is_unique or not begins.is_monotonic_increasing:
         return
-    early = seen[seen["told"] < seen["task"]].groupby("task")["iteration"].nunique()
-    if (early > 1).any():
-        task = int(early.index[early > 1][0])
+    early = seen[(seen["told"] < seen["task"]) & (seen["iteration"] != length * (seen["task"] - 1))]
+    if len(early):
+        task = int(early["task"].iloc[0])
         raise UserError(
             f"{source}: task {task} has accuracies from iteration {begins[task]} on, but by --context-length {length} its "
             f"context begins at {length * (task - 1) + 1}; leave the option out, as the file tells, or correct it. Where tasks "

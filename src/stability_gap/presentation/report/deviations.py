@@ -53,10 +53,13 @@ def deviations(
     if names := having("augment_test", True):
         told.append(f"Test images are augmented, as the authors' first code did{where(names)}.")
     if names := [name for name in having("augmentation", None, but=True) if name not in having("augment_test", True)]:
-        told.append(f"Test images are not augmented, those of the authors' first code were{where(names)}.")
+        told.append(
+            f"Test images are not augmented; where the authors' first code has the benchmark, it augments them{where(names)}."
+        )
     layered = [name for name, block in benchmarks.items() if block.get("model", {}).get("kind") == "slim_resnet18"]
     optimizers: Mapping[str, Any] = config.get("optimizers", {}) if layered else {}
-    if names := [name for name, block in optimizers.items() if block.get("backbone_momentum") and not block.get("momentum")]:
+    gained = {name: block for name, block in optimizers.items() if block.get("gain")}
+    if names := [name for name, block in gained.items() if block.get("backbone_momentum") and not block.get("momentum")]:
         told.append(
             f"{' and '.join(map(looks.optimizer, names))}: momentum below the head and none in it, as in the authors' code; "
             f"momentum SGD has it everywhere{where(layered)}."
