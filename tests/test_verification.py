@@ -129,3 +129,8 @@ def test_runs_that_were_not_published_are_refused(tmp_path: Path, published: Pat
     rebuilt = make_suite(tmp_path / "rebuilt", metrics({1: 0.4, 99: 0.4}))
     with pytest.raises(UserError, match=r"b sgd 99 is not among the runs of .*published; rebuild the suite as published"):
         verification.verify(rebuilt, published)
+
+
+def test_a_rebuild_without_runs_is_refused(tmp_path: Path, published: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics\.parquet has no rows, so there is nothing to compare"):
+        verification.verify(make_suite(tmp_path / "rebuilt", metrics(VALUES).iloc[:0]), published)

@@ -33,11 +33,13 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
     Returns: `name, kind (file | run | mean), benchmark, agrees, difference` (of two means, in standard errors of it). A run
     agrees where each of its metrics is the published one to the last bit; that none does is no error.
 
-    Errors: UserError where no MANIFEST or file is there, a run was not published, or a mean disagrees.
+    Errors: UserError where no MANIFEST, file or row is there, a run was not published, or a mean disagrees.
     """
     manifest = files.read_json(published / "MANIFEST.json")
     ours, theirs = (files.read_parquet(folder / "metrics.parquet") for folder in (suite, published))
     rebuilt, all_runs = (table[RUN].drop_duplicates() for table in (ours, theirs))
+    if rebuilt.empty:
+        raise UserError(f"{suite}/metrics.parquet has no rows, so there is nothing to compare; rebuild the suite.")
     foreign = rebuilt.merge(all_runs, how="left", indicator=True).query("_merge == 'left_only'")
     if len(foreign):
         run = " ".join(map(str, foreign.iloc[0][RUN]))
