@@ -82,9 +82,10 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
         for seed, status in fact["seeds"].items()
         if status["status"] == "diverged"
     }
-    curves = _run_files(whole, runs) if with_runs else {}
+    curves: dict[str, Path] = {}
     if with_runs:
         _check_runs(runs)
+        curves = _run_files(whole, runs)
     manifest = {
         "files": {name: files.digest(suite / name) for name in names},
         "run_files": {name: files.digest(path) for name, path in curves.items()},
