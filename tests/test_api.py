@@ -120,6 +120,13 @@ def test_seeds_in_common_are_paired_and_others_not():
     assert not alone["significant"].any()
 
 
+def test_curves_of_other_streams_are_not_tested_against_each_other():
+    seeds = np.tile(FALL, (4, 1))[:, :, None]
+    longer = np.concatenate([seeds, seeds[:, 3:]], axis=1)
+    with pytest.raises(UserError, match="have 3 and 2 contexts; runs of one benchmark have the same"):
+        compare({"a": seeds, "b": longer}, context_length=3)
+
+
 def test_figures_have_a_panel_for_what_there_is():
     both = np.column_stack([FALL, [np.nan] * 3 + [0.4, 0.5, 0.6]])
     figure = draw_curves({"mine": both}, context_length=3, benchmark="toys")

@@ -183,6 +183,16 @@ def test_a_configuration_gives_labels_tables_and_the_reference(tmp_path, monkeyp
         presented(runs, reference="adam")
 
 
+@pytest.mark.parametrize("text", ["lr: 0.1\nmodel: {name: resnet}\n", "", "- a\n", "5\n"])
+def test_the_configuration_of_another_program_is_left_alone(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    runs = read_sources([("mine", falls(0.1, 1))], Options(context_length=LENGTH))
+    assert list(presented(runs, reference="mine").tables) == ["table1", "table2", "table3"]
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        presented(runs, Path("config.yaml"))
+
+
 # --- what cannot be compared ------------------------------------------------------------------------------------------
 
 

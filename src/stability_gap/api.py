@@ -72,7 +72,7 @@ def compare(
 
     Returns one row per metric and pair: `metric, optimizer_a, optimizer_b, n` (seeds that both have), means, `mean_difference`
     (a − b), effect size, 95 % intervals, `p_value, p_holm, significant, note`. Without common seeds n is 0 and there is no test.
-    Errors: UserError as `measure`.
+    Errors: UserError as `measure`, and where curves of one benchmark do not change contexts at the same updates.
 
     Example: eight seeds of two learners; the gap of the first is larger in each of them.
 
@@ -92,8 +92,10 @@ def compare(
     """
     from stability_gap.analysis.measure import measure as measure_runs
     from stability_gap.analysis.statistics import compare as compare_metrics
+    from stability_gap.curves.sources import refuse_other_contexts
 
     runs = _runs(curves, context_length, switches, percent, count_from, classes, benchmark)
+    refuse_other_contexts(runs)
     return compare_metrics(measure_runs(runs), alpha=alpha)
 
 

@@ -14,7 +14,7 @@ from stability_gap.analysis.runs import BenchmarkRuns, Run, behind_one_another
 from stability_gap.analysis.settings import DEFAULTS, AnalysisSettings
 from stability_gap.analysis.statistics import compare
 from stability_gap.analysis.summary import summarise
-from stability_gap.curves.sources import UNNAMED
+from stability_gap.curves.sources import UNNAMED, refuse_other_contexts
 from stability_gap.errors import UserError
 from stability_gap.presentation import style
 from stability_gap.presentation.figures.registry import named
@@ -55,15 +55,20 @@ class Presented:
 def presented(runs: Sequence[Run], config_file: Path | None = None, reference: str | None = None) -> Presented:
     """Take labels, reference, tables and level from a configuration: `config_file`, else config.yaml where it lies, else ours.
 
+    A config.yaml without a key `suites` is another program's, and left alone.
     reference: the curve that the others are marked against, in place of the configuration's; one that is not among the runs marks
     nothing. Errors: UserError for a configuration that is none, or a `reference` that is not there.
     """
     names = check_reference(runs, reference)
-    if config_file is None and not Path("config.yaml").exists():
-        return Presented(Looks(OWN, reference=reference))
-    from stability_gap.config import load
+    from stability_gap.config import load, read
 
-    config = load(config_file or Path("config.yaml"))
+    here = Path("config.yaml")
+    if config_file is None and here.exists():
+        values = read(here)
+        config_file = here if isinstance(values, dict) and "suites" in values else None
+    if config_file is None:
+        return Presented(Looks(OWN, reference=reference))
+    config = load(config_file)
     wanted = reference or config.chosen_suite.reference
     looks = looks_from(config.looks(), wanted if wanted in names else None)
     looks = replace(looks, benchmarks={**looks.benchmarks, **OWN})
@@ -109,7 +114,7 @@ def benchmark_runs(runs: Iterable[Run], benchmark: str) -> BenchmarkRuns:
     Errors: UserError where the runs do not change contexts at the same updates.
     """
     own = [run for run in runs if run.facts.benchmark == benchmark]
-    _refuse_other_contexts(own)
+    refuse_other_contexts(own)
     return behind_one_another(own)
 
 
@@ -134,22 +139,3 @@ def unpaired(by_benchmark: Iterable[BenchmarkRuns], looks: Looks) -> list[str]:
                 f"{looks.benchmark(runs.benchmark)}: unpaired, so no test: {names} (not two seeds in common with any other)."
             )
     return lines
-
-
-def _refuse_other_contexts(runs: Sequence[Run]) -> None:
-    """Refuse runs whose contexts cannot be the same: other numbers of them, or one that ends after another's next began."""
-    spans = [(run, run.evaluations.groupby("context")["iteration"].agg(["min", "max"])) for run in runs]
-    first, span = spans[0]
-    for run, other in spans[1:]:
-        where = f"{run.source} and {first.source}"
-        if len(other) != len(span):
-            raise UserError(
-                f"{where} have {len(other)} and {len(span)} contexts; runs of one benchmark have the same. Compare them apart, "
-                "or correct --context-length or --switches."
-            )
-        for k in span.index[1:]:
-            if other.loc[k - 1, "max"] >= span.loc[k, "min"] or span.loc[k - 1, "max"] >= other.loc[k, "min"]:
-                raise UserError(
-                    f"{where} begin context {k} at updates {other.loc[k, 'min']} and {span.loc[k, 'min']}; runs of one benchmark "
-                    "change at the same. Compare them apart, or correct --context-length or --switches."
-                )

@@ -31,6 +31,8 @@ def test_seeds_and_diverged_seeds_are_counted():
     tables = [stream([0.5] * 4, seed=1), stream([0.5, 0.5, np.nan, np.nan], seed=2), stream([0.5] * 4, "b")]
     counts = figure_data.seed_counts(pd.concat(tables))
     assert counts.to_dict("list") == {"optimizer": ["a", "b"], "n": [2, 1], "diverged": [1, 0]}
+    shorter = figure_data.seed_counts(pd.concat([*tables, stream([0.5, np.nan], "c")]))
+    assert shorter["diverged"].tolist() == [1, 0, 1]  # evaluated last at another update than the others
 
 
 def test_curves_by_hand():
@@ -102,6 +104,14 @@ def test_windows_are_relative_to_the_switch_and_end_with_the_block():
     np.testing.assert_allclose(first["relative"], np.array(accuracy[1:8]) / 0.8)
     assert set(windows.loc[windows["switch"] == 2, "panel"]) == {"first"}  # the mean over old tasks is task 1 there
     assert set(windows.loc[windows["switch"] == 3, "panel"]) == {"first", "old"}
+
+
+def test_a_curve_without_an_evaluation_at_the_switch_is_relative_to_its_last_one_before():
+    dense, sparse = stream([0.5, 0.6, 0.7, 0.8, 0.2, 0.4, 0.6, 0.8]), stream([0.5, 0.6, 0.7, 0.8, 0.2, 0.4, 0.6, 0.8], "b")
+    windows = figure_data.switch_windows(pd.concat([dense, sparse[sparse["iteration"] % 2 == 1]]))
+    relative = windows[windows["optimizer"] == "b"].set_index("since")["relative"]
+    np.testing.assert_allclose(relative[[-1, 1, 3]], [1, 0.2 / 0.7, 0.6 / 0.7])
+    assert windows[windows["optimizer"] == "a"].set_index("since")["relative"][0] == 1
 
 
 def test_old_tasks_are_averaged_before_they_are_compared():

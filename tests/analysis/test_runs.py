@@ -59,7 +59,7 @@ def test_measure_says_what_is_wrong_with_files(tmp_path):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["classes"] == 10
 
 
-def test_names_and_classes_of_the_options_are_for_files_without_a_run_json(tmp_path):
+def test_names_and_classes_of_the_options_are_for_files_whose_run_json_does_not_tell(tmp_path):
     lost = evaluations({1: [[0.5, NAN]]}, [2])
     write_run(tmp_path / "described", lost, benchmark="b", optimizer="o", classes=2)
     write_run(tmp_path / "bare", lost)
@@ -67,8 +67,10 @@ def test_names_and_classes_of_the_options_are_for_files_without_a_run_json(tmp_p
     assert (described.cell, described.facts.classes) == (("b", "o"), 2)
     assert (bare.cell, bare.facts.classes) == (("mine", "lion"), 4)
     write_run(tmp_path / "described", lost, benchmark="b", optimizer="o")
-    with pytest.raises(UserError, match=r"key classes in its run\.json"):
-        measure(read_runs([tmp_path / "described"], classes=4))
+    with pytest.raises(UserError, match=r"with --classes, or by the key classes in its run\.json"):
+        measure(read_runs([tmp_path / "described"]))
+    (silent,) = read_runs([tmp_path / "described"], classes=4, benchmark="mine")
+    assert (silent.cell, silent.facts.classes) == (("b", "o"), 4)
 
 
 @pytest.mark.parametrize("content", [None, 3, "text", [], [1], {"benchmark": None}, {"benchmark": ""}, True])

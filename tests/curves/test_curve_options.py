@@ -22,8 +22,11 @@ def test_contexts_between_switches():
     [
         ({"context_length": 4, "switches": [4]}, "give one of the two"),
         ({"context_length": 0}, "context length is 0"),
-        ({"switches": [4, 4]}, r"switches are \[4, 4\]; give updates in ascending order"),
+        ({"switches": [4, 4]}, r"switches are \[4, 4\]; give whole numbers of updates in ascending order"),
         ({"switches": [0, 4]}, "ascending order"),
+        ({"switches": np.array([10, 5])}, r"switches are .*10.*5.*ascending order"),
+        ({"switches": [9.7]}, "whole numbers"),
+        ({"context_length": 3.5}, "it must be a whole number"),
     ],
 )
 def test_options_that_contradict_are_refused(values, words):

@@ -73,6 +73,14 @@ def test_a_run_that_diverged_is_recorded_as_nan():
     assert recorder.table()["accuracy"].isna().tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("values", [[torch.tensor(0.5, requires_grad=True)] * 2, torch.tensor([0.5, 0.5]), np.array([0.5, 0.5])])
+def test_tensors_and_arrays_are_taken_as_sequences(values):
+    """Those of a GPU too, which numpy refuses to convert as it does those that require a gradient."""
+    recorder = Recorder(switches=[])
+    recorder.add(iteration=1, accuracy=values[0], loss=values)
+    assert recorder.table()[["accuracy", "loss"]].to_numpy().tolist() == [[0.5, 0.5]]
+
+
 def test_repr_counts():
     assert repr(Recorder()) == "Recorder(0 seeds, 0 evaluations, 0 contexts)"
     assert repr(recorded(seeds=(1, 2))) == "Recorder(2 seeds, 16 evaluations, 2 contexts)"

@@ -102,6 +102,38 @@ def test_tasks_that_are_evaluated_a_few_updates_before_their_context_need_switch
     assert tidy(tasks_of(5, 2, ahead=2), Options(switches=[5]), "mine")["task"].tolist() == [1] * 5 + [1, 2] * 5
 
 
+@pytest.mark.parametrize("options", [Options(context_length=6), Options(switches=[4]), Options()])
+def test_tasks_whose_context_never_comes_are_refused(options):
+    """Three contexts of four updates, all tasks evaluated always: of two, task 3 would vanish, and the gap be elsewhere."""
+    table = tasks_of(4, 3, ahead=99)
+    if options == Options():  # contexts written from 1, but the last two as one
+        table["context"] = np.minimum((table["iteration"] - 1) // 4 + 1, 2)
+    with pytest.raises(UserError, match="mine has accuracies on 3 tasks, but contexts: 2; correct"):
+        tidy(table, options, "mine")
+
+
+def test_an_array_with_exchanged_axes_is_refused():
+    with pytest.raises(UserError, match="mine has accuracies on 12 tasks, but contexts: 1;"):
+        tidy(from_array(np.full((8, 12), 0.5)), Options(context_length=8), "mine")  # eight seeds of twelve updates
+
+
+@pytest.mark.parametrize("column", ["context", "task"])
+def test_contexts_and_tasks_count_from_one(column):
+    table = tasks_of(4, 3, ahead=99).assign(context=lambda rows: (rows["iteration"] - 1) // 4 + 1)
+    with pytest.raises(UserError, match=f"mine, column {column}: 0 is below 1; {column}s count from 1"):
+        tidy(table.assign(**{column: table[column] - 1}), Options(), "mine")
+
+
+def test_a_run_that_diverged_before_a_task_began_does_not_tell_its_context():
+    gone = tasks_of(4, 3, ahead=99)
+    gone.loc[(gone["task"] > (gone["iteration"] + 3) // 4) | (gone["iteration"] > 6), "accuracy"] = np.nan
+    with pytest.raises(UserError, match="mine diverged before task 3 began, and has no column context; say where"):
+        tidy(gone, Options(), "mine")
+    assert tidy(gone, FOUR, "mine")["context"].max() == 3
+    beside = pd.concat([gone.assign(seed=1), tasks_of(4, 3).assign(seed=2)])
+    assert tidy(beside, Options(), "mine").query("seed == 1")["context"].max() == 3
+
+
 # --- units and counting ----------------------------------------------------------------------------------------------
 
 
@@ -111,9 +143,11 @@ def test_percent_is_refused_and_converted_only_when_asked():
         tidy(table, FOUR, "mine")
     percent = Options(context_length=4, percent=True)
     pd.testing.assert_frame_equal(tidy(table, percent, "mine"), evaluations())
-    pd.testing.assert_frame_equal(tidy(plain(), percent, "mine"), evaluations())  # fractions beside it stay
     with pytest.raises(UserError, match="101 is above 100 percent"):
         tidy(table.assign(accuracy=101.0), percent, "mine")
+    with pytest.raises(UserError, match="none is above 1, so --percent is hard to believe"):
+        tidy(plain().assign(accuracy=1.0), percent, "mine")  # all correct, or a network of 100 classes that knows nothing
+    assert (tidy(plain().assign(accuracy=0.0), percent, "mine")["accuracy"] == 0).all()
 
 
 def test_an_iteration_0_must_be_explained():
@@ -122,7 +156,8 @@ def test_an_iteration_0_must_be_explained():
         tidy(from_zero, FOUR, "mine")
     counted = Options(context_length=4, count_from=0)
     pd.testing.assert_frame_equal(tidy(from_zero, counted, "mine"), evaluations())
-    pd.testing.assert_frame_equal(tidy(plain(), counted, "mine"), evaluations())  # counted from 1 already
+    with pytest.raises(UserError, match="it begins at 1, so --count-from 0 says nothing of it"):
+        tidy(plain(), counted, "mine")
     before = pd.concat([pd.DataFrame({"iteration": [0, 0], "task": [1, 2], "accuracy": [0.1, 0.1]}), plain()])
     pd.testing.assert_frame_equal(tidy(before, Options(context_length=4, count_from=1), "mine"), evaluations())
     with pytest.raises(UserError, match="-1 is below 0"):
@@ -169,7 +204,7 @@ def test_holes_are_refused_as_they_would_count_as_divergence(empty):
         ({"accuracy": "0,5"}, "column accuracy: '0,5' is no number; write one with a point"),
         ({"accuracy": -0.5}, "column accuracy: -0.5 is below 0"),
         ({"accuracy": np.inf}, "inf"),
-        ({"iteration": 1}, "stands twice"),
+        ({"iteration": 5}, "stands twice"),
     ],
 )
 def test_bad_values_are_named(change, words):

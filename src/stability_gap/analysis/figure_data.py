@@ -29,10 +29,15 @@ def with_chance(evaluations: pd.DataFrame, classes: int | None) -> pd.DataFrame:
 
 def seed_counts(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Count seeds and diverged seeds (their accuracy ends as NaN): `optimizer, n, diverged`, sorted."""
-    last = evaluations[evaluations["iteration"] == evaluations["iteration"].max()]
+    last = _last(evaluations)
     gone = last[last["accuracy"].isna()].groupby("optimizer")["seed"].nunique()
     counts = evaluations.groupby("optimizer")["seed"].nunique().rename("n").reset_index()
     return counts.assign(diverged=counts["optimizer"].map(gone).fillna(0).astype(int))
+
+
+def _last(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Take the last evaluation of every optimizer and seed."""
+    return evaluations[evaluations["iteration"] == evaluations.groupby(["optimizer", "seed"])["iteration"].transform("max")]
 
 
 def curves(evaluations: pd.DataFrame, training: pd.DataFrame, classes: int | None = None) -> dict[str, pd.DataFrame]:
@@ -102,8 +107,8 @@ def switch_windows(
 
     Returns `optimizer, seed, switch, panel, since, relative`, sorted: `switch` is the context k ≥ 2 that begins, `since`
     the iterations after the last update of context k−1 (`before` to `after` of them, ending with block k), `relative` the
-    accuracy at that iteration over that at `since` = 0. `panel`: `first` (task 1) or `old` (mean over tasks < k), the latter
-    only from k = 3 on, as before it is the same. NaN where the accuracy at the switch is 0. A diverged run is at chance.
+    accuracy at that iteration over the last one of context k−1. `panel`: `first` (task 1) or `old` (mean over tasks < k), the
+    latter only from k = 3 on, as before it is the same. NaN where the accuracy at the switch is 0. A diverged run is at chance.
     evaluations: of one benchmark, with a column `optimizer`. switches: those to take, all by default.
     Errors: UserError as `at_chance`.
     """
@@ -115,12 +120,14 @@ def switch_windows(
         at = starts[k] - 1
         inside = evaluations["iteration"].between(max(at - before, starts[k - 1]), min(at + after, ends[k]))
         near = evaluations[inside & (evaluations["task"] < k)]
-        for panel, rows in (("first", near[near["task"] == 1]), ("old", near)):
+        switch = _last(evaluations[evaluations["context"] == k - 1])
+        for panel, tasks in (("first", [1]), ("old", range(1, k))):
             if panel == "old" and k == 2:
                 continue
+            rows, zero = (table[table["task"].isin(tasks)] for table in (near, switch))
             mean = rows.groupby(["optimizer", "seed", "iteration"])["accuracy"].mean().reset_index()
-            zero = mean[mean["iteration"] == at].set_index(["optimizer", "seed"])["accuracy"]
-            level = mean[["optimizer", "seed"]].merge(zero.rename("level"), how="left", on=["optimizer", "seed"])["level"]
+            level_of = zero.groupby(["optimizer", "seed"])["accuracy"].mean().rename("level")
+            level = mean[["optimizer", "seed"]].merge(level_of, how="left", on=["optimizer", "seed"])["level"]
             relative = mean["accuracy"].to_numpy() / level.where(level > 0).to_numpy()
             parts.append(mean.assign(switch=k, panel=panel, since=mean["iteration"] - at, relative=relative))
     columns = ["optimizer", "seed", "switch", "panel", "since", "relative"]

@@ -69,9 +69,9 @@ def read_runs(
     """Read runs: each path is a run folder or a parquet file of evaluations, anybody's.
 
     A folder holds evaluations.parquet and maybe run.json and training.parquet; the path of its evaluations.parquet
-    means the same. Names and classes come from run.json. Only where there is none, `classes`, `benchmark` and
-    `optimizer` count; without them the classes are unknown, the benchmark is `unnamed`, and the optimizer is the name of
-    the file without its suffix (of the folder, for a file called evaluations.parquet). values: columns to read beside
+    means the same. Names and classes come from run.json. Where it does not tell, `classes` counts, and where there is none,
+    `benchmark` and `optimizer` too; without them the classes are unknown, the benchmark is `unnamed`, and the optimizer is the
+    name of the file without its suffix (of the folder, for a file called evaluations.parquet). values: columns to read beside
     the keys. seeds: those to keep, all by default; a run without any of them is left out. The tables are not checked
     (`checks.check_evaluations`) but for their columns.
     Errors: UserError for no path, unreadable files, and one (benchmark, optimizer, seed) in two of them.
@@ -168,6 +168,8 @@ def _read_run(path: Path, given: Facts, values: Sequence[str]) -> Run:
     described, training = file.with_name("run.json"), file.with_name("training.parquet")
     if in_folder and described.exists():
         facts = read_facts(described)
+        if facts.classes is None:
+            facts = facts.model_copy(update={"classes": given.classes})
     else:
         name = given.optimizer or (file.resolve().parent.name if in_folder else file.stem)
         facts = given.model_copy(update={"optimizer": name})

@@ -27,7 +27,7 @@ class _Switches(click.ParamType[Any]):
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder of metrics, statistics, tables/ and figures/.")
 @click.option("--context-length", type=click.IntRange(min=1), help="Updates of every context, where a file does not say.")
 @click.option("--switches", type=_Switches(), help="Updates after which the next context begins: 200,400.")
-@click.option("--percent", is_flag=True, help="Accuracies above 1 are percent.")
+@click.option("--percent", is_flag=True, help="Accuracies are percent, in every file.")
 @click.option("--count-from", type=click.Choice(["0", "1"]), help="What iteration 0 is: 0 after the first update, 1 before it.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of files that name none.")
 @click.option("--format", "format_name", help="Format of the files; guessed from what is in them where not given.")

@@ -19,7 +19,7 @@ class Options:
     switches: Sequence[int] | None = None
     """updates after which the next context begins, in order; (200, 400) is what a context length of 200 means for three"""
     percent: bool = False
-    """accuracies above 1 are percent; a file without any holds fractions already"""
+    """accuracies are percent, not fractions"""
     count_from: Literal[0, 1] | None = None
     """what an iteration 0 is. 0: the evaluation after the first update. 1: one before any update, which is left out"""
     seed: int | None = None
@@ -30,9 +30,11 @@ class Options:
             raise UserError("a context length and switches are given; give one of the two (--context-length or --switches).")
         if self.context_length is not None and self.context_length < 1:
             raise UserError(f"the context length is {self.context_length}; it must be at least one update (--context-length).")
-        steps = np.diff(np.asarray(self.switches if self.switches is not None else [], dtype=np.int64), prepend=0)
-        if (steps < 1).any():
-            raise UserError(f"switches are {list(self.switches or [])}; give updates in ascending order, such as 200,400.")
+        if self.context_length is not None and self.context_length != int(self.context_length):
+            raise UserError(f"the context length is {self.context_length}; it must be a whole number (--context-length).")
+        switches = [] if self.switches is None else list(self.switches)
+        if any(each != int(each) for each in switches) or (np.diff(switches, prepend=0) < 1).any():
+            raise UserError(f"switches are {switches}; give whole numbers of updates in ascending order, such as 200,400.")
 
     def contexts(self, iterations: Integers) -> Integers | None:
         """Find the context, 1 … K, of each update; None where no option tells."""

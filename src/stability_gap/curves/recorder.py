@@ -127,11 +127,12 @@ def _per_task(values: PerTask | None, name: str, where: str) -> dict[int, float]
     """Bring values into the form task -> value."""
     if values is None:
         return {}
-    if isinstance(values, Mapping):
-        pairs = list(values.items())
-    else:
-        pairs = list(enumerate(np.atleast_1d(np.asarray(values, dtype=object)), start=1))
     try:
-        return {_whole(task, "task"): float(value) for task, value in pairs}
+        if isinstance(values, Mapping):
+            pairs = list(values.items())
+        else:  # a number has no length; a tensor of no dimension has one that it refuses to tell
+            one = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
+            pairs = list(enumerate([values] if one else values, start=1))  # type: ignore[arg-type]
+        return {_whole(task, "task"): float(value) for task, value in pairs}  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {name} is {values!r}; give numbers by task, such as {{1: 0.9, 2: 0.8}}.") from error

@@ -83,6 +83,28 @@ def refuse_repeated_seeds(runs: Iterable[Run]) -> None:
             first[key] = run.source
 
 
+def refuse_other_contexts(runs: Iterable[Run]) -> None:
+    """Refuse runs of one benchmark whose contexts cannot be the same: other numbers of them, or one that ends after another's
+    next began. Errors: UserError naming two.
+    """
+    first: dict[str, tuple[Run, pd.DataFrame]] = {}
+    for run in runs:
+        other = run.evaluations.groupby("context")["iteration"].agg(["min", "max"])
+        known, span = first.setdefault(run.facts.benchmark, (run, other))
+        where = f"{run.source} and {known.source}"
+        if len(other) != len(span):
+            raise UserError(
+                f"{where} have {len(other)} and {len(span)} contexts; runs of one benchmark have the same. Compare them apart, "
+                "or correct --context-length or --switches."
+            )
+        for k in span.index[1:]:
+            if other.loc[k - 1, "max"] >= span.loc[k, "min"] or span.loc[k - 1, "max"] >= other.loc[k, "min"]:
+                raise UserError(
+                    f"{where} begin context {k} at updates {other.loc[k, 'min']} and {span.loc[k, 'min']}; runs of one benchmark "
+                    "change at the same. Compare them apart, or correct --context-length or --switches."
+                )
+
+
 def _split(text: str) -> tuple[str | None, Path]:
     """Take NAME=path apart; a path that exists as it stands has no name, whatever it holds."""
     name, equals, path = text.partition("=")

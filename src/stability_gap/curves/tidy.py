@@ -18,11 +18,11 @@ def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
     """Complete and check curves: `seed, iteration, context, task, accuracy[, loss]`, sorted.
 
     table: one row per (seed, iteration, task): iteration (updates done, at any spacing), task (1 …; left out: 1), accuracy
-    (fraction, or percent where `options` say so; NaN: not yet seen, or diverged), and where there are, seed, context, loss
+    (fraction, or percent where `options` say so; NaN: not yet seen, or diverged), and where there are, seed, context (1 …), loss
     (nats). Contexts come from the table, else from `options`, else from where tasks begin to have an accuracy. Accuracies on
     tasks before their context are left out. source: named in messages.
-    Errors: UserError naming the column and the fix: types, percent, an iteration 0 that nobody explained, no contexts or
-    others than the options say, holes, and whatever `check_evaluations` refuses.
+    Errors: UserError naming the column and the fix: types, percent, iterations counted otherwise than said, no contexts, others
+    than the options say or fewer than tasks, holes, and whatever `check_evaluations` refuses.
     """
     if table.empty:
         raise UserError(f"{source} has no rows.")
@@ -33,12 +33,14 @@ def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
         table["seed"] = 0 if options.seed is None else options.seed
     for name in ("seed", "iteration", "task"):
         table[name] = whole_numbers(table[name], name, source)
+    _refuse_below_one(table["task"], "task", source)
     for name in ("accuracy", "loss"):
         if name in table:
             table[name] = numbers(table[name], name, source)
     table["accuracy"] = _fractions(table["accuracy"], options.percent, source)
     table = _counted_from_one(table, options, source)
     table["context"] = _contexts(table, options, source)
+    _refuse_tasks_without_context(table, source)
     # Nothing is lost: what stands before a task's own context is no accuracy on an old task.
     table = table[table["task"] <= table["context"]]
     _refuse_holes(table, source)
@@ -105,19 +107,27 @@ def _shown(column: pd.Series) -> str:
 
 def _fractions(accuracy: pd.Series, percent: bool, source: str) -> pd.Series:
     high = accuracy.max()
-    if not high > 1:
-        return accuracy
     if high > 100:
         raise UserError(f"{source}, column accuracy: {high:g} is above 100 percent; write fractions 0 … 1, or percent.")
-    if not percent:
+    if high > 1 and not percent:
         raise UserError(f"{source}, column accuracy: {high:g} looks like percent; say so with --percent, or divide by 100.")
-    return accuracy / 100
+    if percent and 0 < high <= 1:  # all correct as a fraction, none as percent: nothing tells which
+        raise UserError(
+            f"{source}, column accuracy: none is above {high:g}, so --percent is hard to believe; write fractions everywhere, "
+            "dividing what is percent by 100, and leave the option out."
+        )
+    return accuracy / 100 if percent else accuracy
 
 
 def _counted_from_one(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
     first = int(table["iteration"].min())
     if first < 0:
         raise UserError(f"{source}, column iteration: {first} is below 0; count the updates done, from 1.")
+    if first > 0 and options.count_from == 0:
+        raise UserError(
+            f"{source}, column iteration: it begins at {first}, so --count-from 0 says nothing of it; write the updates done, "
+            "from 1 on, and leave the option out."
+        )
     if first > 0:
         return table
     if options.count_from == 0:
@@ -134,6 +144,7 @@ def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
     told = options.contexts(table["iteration"].to_numpy(dtype=np.int64))
     if "context" in table:
         written = whole_numbers(table["context"], "context", source)
+        _refuse_below_one(written, "context", source)
         if told is not None and (different := written.to_numpy() != told).any():
             first = int(np.argmax(different))
             raise UserError(
@@ -146,6 +157,21 @@ def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
             _refuse_another_length(table, told, options.context_length, source)
         return pd.Series(told, index=table.index)
     return pd.Series(_begun_tasks(table, source), index=table.index)
+
+
+def _refuse_below_one(column: pd.Series, name: str, source: str) -> None:
+    if (low := column.min()) < 1:
+        raise UserError(f"{source}, column {name}: {low} is below 1; {name}s count from 1.")
+
+
+def _refuse_tasks_without_context(table: pd.DataFrame, source: str) -> None:
+    """Refuse accuracies on tasks whose context never comes: they would be left out, and those kept would be of other contexts."""
+    tasks, contexts = table.loc[table["accuracy"].notna(), "task"].max(), table["context"].max()
+    if tasks > contexts:
+        raise UserError(
+            f"{source} has accuracies on {tasks:.0f} tasks, but contexts: {contexts}; correct the column context, "
+            "--context-length or --switches, or leave tasks that were never learned out."
+        )
 
 
 def _refuse_another_length(table: pd.DataFrame, told: Integers, length: int, source: str) -> None:
@@ -169,8 +195,13 @@ def _refuse_another_length(table: pd.DataFrame, told: Integers, length: int, sou
 
 
 def _begun_tasks(table: pd.DataFrame, source: str) -> Integers:
-    """Take the last task that has had an accuracy so far as the context. Errors: UserError where all have one from the start."""
+    """Take the last task that has had an accuracy so far as the context.
+
+    Errors: UserError where all have one from the start, or where all seeds diverged before some task began.
+    """
     seen = table[table["accuracy"].notna()]
+    if len(seen) and table["task"].max() > seen["task"].max() and seen["iteration"].max() < table["iteration"].max():
+        raise UserError(f"{source} diverged before task {table['task'].max()} began, and has no column context; {_FIX_CONTEXTS}.")
     newest = seen.groupby("iteration")["task"].max().cummax()
     if newest.empty or newest.iloc[0] != 1 or newest.iloc[-1] == 1:
         what = "only one task" if not newest.empty and newest.iloc[-1] == 1 else "accuracies on later tasks from the start"
