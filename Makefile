@@ -40,7 +40,7 @@ publish: .venv/ready
 # numbers within blocks as text.
 verify: .venv/ready
 	rebuilt=$$(mktemp -d) && \
-	echo 'suites: {$(SUITE): {$(if $(SEEDS),seeds: [$(SEEDS)])}}' > $$rebuilt/chosen.yaml && \
+	echo '{$(if $(SEEDS),suites: {$(SUITE): {seeds: [$(SEEDS)]}})}' > $$rebuilt/chosen.yaml && \
 	$(SNAKEMAKE) verify --configfile $$rebuilt/chosen.yaml $(CHOSEN) results=$$rebuilt && rm -r $$rebuilt || \
 	{ echo "What was built stays in $$rebuilt"; exit 1; }
 

@@ -38,8 +38,8 @@ def test_targets_stand_before_the_configuration(target: str) -> None:
 
 
 def test_some_seeds_are_a_setting_of_the_suite() -> None:
-    assert "echo 'suites: {mnist: {seeds: [42,43]}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
-    assert "echo 'suites: {mnist: {}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist")
+    assert "echo '{suites: {mnist: {seeds: [42,43]}}}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist", "SEEDS=42,43")
+    assert "echo '{}' > $rebuilt/chosen.yaml" in dry_run("verify", "SUITE=mnist")
 
 
 @pytest.mark.parametrize("status", [0, 1])

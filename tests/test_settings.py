@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, ValidationError, field_validator
 
+from stability_gap.analysis.settings import AnalysisSettings
+from stability_gap.config import Suite
 from stability_gap.errors import UserError
 from stability_gap.settings import Settings, keys_at, nearest, validate
 
@@ -63,8 +65,20 @@ def test_settings_cannot_be_changed():
         (
             Home,
             {"rooms": "2"},
-            "home.yaml: rooms: '2' is text; write 2 without quotes (on the command line, numbers within a block are text, "
+            "home.yaml: rooms: '2' is text; write 2 without quotes (on the command line, what stands within a block is text, "
             "so put the block into a file (--configfile)).",
+        ),
+        (
+            AnalysisSettings,
+            {"alpha": "0.01"},
+            "home.yaml: alpha: '0.01' is text; write 0.01 without quotes (on the command line, what stands within a block is "
+            "text, so put the block into a file (--configfile)).",
+        ),
+        (
+            Suite,
+            {"benchmarks": ["a"], "optimizers": ["b"], "seeds": [1], "publish_runs": "true"},
+            "home.yaml: publish_runs: 'true' is text; write true without quotes (on the command line, what stands within a block "
+            "is text, so put the block into a file (--configfile)).",
         ),
         (Home, {"rooms": "two"}, "home.yaml: rooms: should be a valid integer (is 'two')."),
         (Home, {"rooms": True}, "home.yaml: rooms: should be a valid integer (is True)."),

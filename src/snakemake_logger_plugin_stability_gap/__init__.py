@@ -56,6 +56,8 @@ def refused(text: str) -> str:
             f"error: Snakemake cannot keep its cache in the home folder: {os.strerror(int(found[1]))}: {found[2]}."
             " Set HOME, or XDG_CACHE_HOME, to the full path of a folder that you may write to."
         )
+    if "load_configfile" in text:
+        return f"error: {found[2] or 'a file of --configfile'} cannot be read: {os.strerror(int(found[1]))}; check --configfile."
     place = found[2] or "what it notes in .snakemake"
     return f"error: Snakemake cannot write {place}: {why_not_written(OSError(int(found[1]), ''))}"
 

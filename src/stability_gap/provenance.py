@@ -98,7 +98,7 @@ def module_digest(module: str) -> str:
     """Digest the file of an importable module: sha256, first 16 hex digits; 'absent' where there is none."""
     try:
         found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # of a parent package
+    except Exception:  # whatever a parent package raises when it is imported
         found = None
     if found is None or not found.origin or not Path(found.origin).is_file():
         return "absent"

@@ -55,7 +55,7 @@ def check_committed(checkout: Path = Path()) -> None:
 
 
 def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path, *, with_runs: bool = False) -> None:
-    """Copy the final tables and figures of `suite` to `output` and write MANIFEST.json last.
+    """Copy the final tables and figures of `suite` to `output`, with a MANIFEST.json; on failure `output` stays as it was.
 
     The MANIFEST holds the sha256 of each file, the resolved configuration, the versions, devices and data digests that the
     runs recorded, which runs diverged, and what they took (`costs`). What `output` held before is replaced.
@@ -109,10 +109,16 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
             },
         },
     }
-    shutil.rmtree(output, ignore_errors=True)
-    for name, path in ({name: suite / name for name in names} | curves).items():
-        files.write_atomically(output / name, lambda temporary, path=path: shutil.copyfile(path, temporary))  # type: ignore[misc]
-    files.write_json(output / "MANIFEST.json", manifest)
+    fresh = output.with_name(f".{output.name}.new")  # where something fails, as on a full disk, what was published stays
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        for name, path in ({name: suite / name for name in names} | curves).items():
+            files.write_atomically(fresh / name, lambda temporary, path=path: shutil.copyfile(path, temporary))  # type: ignore[misc]
+        files.write_json(fresh / "MANIFEST.json", manifest)
+        shutil.rmtree(output, ignore_errors=True)
+        fresh.rename(output)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     log.info("published %d files to %s", len(names) + len(curves), output)
 
 

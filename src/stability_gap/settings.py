@@ -1,8 +1,8 @@
 """Define the base of every settings model, and put what is wrong with a setting into one sentence."""
 
 import difflib
+import json
 import math
-import re
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from stability_gap.errors import UserError
 
 MARKER = r"^([.,ov^<>1-48spP*hH+xXdD|_]|\$[^$]+\$)$"  # a name of matplotlib's, or a symbol such as $α$
+SCALARS: dict[str, Any] = {"int_type": int, "float_type": float | int, "bool_type": bool}  # pydantic's problem -> wanted
 
 
 class Settings(BaseModel):
@@ -46,6 +47,14 @@ def validate(annotation: type[T] | Any, values: Any, where: str) -> T:
         raise UserError("\n".join(_explain(each, annotation, values, where) for each in reversed(problems.values()))) from error
 
 
+def are_recorded(ours: BaseModel, recorded: Any) -> bool:
+    """Tell whether plain values, as in a run.json, are these settings; keys that a model got later have their defaults there."""
+    try:
+        return type(ours).model_validate_json(json.dumps(recorded)).model_dump() == ours.model_dump()
+    except ValidationError:
+        return False
+
+
 def _same_problem(problem: Any) -> tuple[Any, ...]:
     """Tell what two copies of a block have in common: all but the block's id, the second part of a location of three or more."""
     location = problem["loc"]
@@ -62,8 +71,8 @@ def _explain(problem: Any, annotation: Any, values: Any, where: str) -> str:
             return f"{at}: unknown key.{nearest(str(problem['loc'][-1]), keys_at(annotation, problem['loc'][:-1]))}"
         case "missing":
             return f"{at}: missing; add this key."
-        case "float_type" | "int_type" if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
-            why = "on the command line, numbers within a block are text, so put the block into a file (--configfile)"
+        case kind if kind in SCALARS and isinstance(value, str) and isinstance(_unquoted(value), SCALARS[kind]):
+            why = "on the command line, what stands within a block is text, so put the block into a file (--configfile)"
             return f"{at}: {value!r} is text; write {value} without quotes ({why})."
         case "float_type" | "int_type" | "int_from_float" if isinstance(value, str) and _is_number(value):
             return f"{at}: {value!r} is text to YAML 1.1, not a number; write {float(value):g} or 1.0e-3 with a point."
@@ -94,6 +103,16 @@ def _written_keys(location: tuple[str | int, ...], values: Any) -> list[str]:
         if not is_last:
             values = values[part]  # type: ignore[index]  # positions in lists, keys in mappings
     return keys
+
+
+def _unquoted(text: str) -> Any:
+    """Read text as YAML would without quotes."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return None
 
 
 def _is_number(text: str) -> bool:

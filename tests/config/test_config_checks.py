@@ -1,5 +1,6 @@
 """References between blocks, ids, extensions, looks, and where results may go."""
 
+import os
 from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
@@ -258,7 +259,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
 )
 def test_results_do_not_go_into_the_projects_own_folders(checkout, results):
     assert results_told(results, checkout) == (
-        f"c: results: {Path(results)} is a folder of the project itself; name another, such as results."
+        f"c: results: {os.path.normpath(results)} is a folder of the project itself; name another, such as results."
     )
 
 

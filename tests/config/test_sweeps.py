@@ -113,6 +113,15 @@ BAD = {
         {"sweeps__tuning__spaces__sgd": {"learning_rate": [0.1, 0.2, 1.0]}},
         "sgd.learning_rate must be [low, high]: a list of values would give sgd a budget of its own",
     ),
+    "text for a number": (
+        {"sweeps__tuning__spaces__sgd": {"learning_rate": ["1e-4", 1.0]}},
+        "sgd.learning_rate: '1e-4' is text, not a number; write it without quotes and with a point, such as 1.0e-3",
+    ),
+    "an optimizer that two sweeps tune": (
+        {"sweeps__second": {"like": "tuning"}},
+        "c: sweeps.second: ngm is tuned by sweeps.tuning already, and what wins is named by its optimizer; change sweeps.tuning "
+        "instead, or take a copy of the optimizer: mine: {like: ngm}.",
+    ),
     "a range upside down": (
         {"sweeps__tuning__spaces__sgd": {"learning_rate": [1.0, 0.1]}},
         "sgd.learning_rate must be [low, high] with 0 < low < high",

@@ -35,11 +35,19 @@ def test_jobs_are_read_from_their_benchmark_files(config: Config, tmp_path: Path
     measured(tmp_path, "logs/data/digits", 3)
     measured(tmp_path, "smoke/logs/metrics", 7)
     measured(tmp_path, "smoke/logs/zoom_split_digits_smoke", 11)
+    measured(tmp_path, "smoke/logs/mechanism_split_digits_smoke", 13)
+    measured(tmp_path, "logs/selections/tuning/split_digits_smoke", 15)
     (tmp_path / "smoke" / "figures").mkdir()
     (tmp_path / "smoke" / "figures" / "zoom_split_digits_smoke.svg").touch()
     found = former_here(config, {})
     assert found.cells == {CELL: [4, 2]}
-    assert found.kinds == {"dataset": [3, 1], "metrics": [7, 1], "figure": [11, 1]}
+    assert found.kinds == {
+        "dataset": [3, 1],
+        "metrics": [7, 1],
+        "figure": [11, 1],
+        "mechanism_of_benchmark": [13, 1],
+        "selection": [15, 1],
+    }
 
 
 def test_runs_of_other_settings_and_cut_files_do_not_count(config: Config, tmp_path: Path) -> None:

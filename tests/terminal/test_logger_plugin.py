@@ -96,6 +96,9 @@ REFUSALS = {
         "error: Snakemake cannot write results/small: Permission denied. It belongs to another user, or its folder may only be"
         " read; give yourself the right to write there.\n"
     ),
+    "in load_configfile\nFileNotFoundError: [Errno 2] No such file or directory: 'mine.yaml'": (
+        "error: mine.yaml cannot be read: No such file or directory; check --configfile.\n"
+    ),
     "    self._sourcecache = SourceCache(\nPermissionError: [Errno 13] Permission denied: '/nonexistent'": (
         "error: Snakemake cannot keep its cache in the home folder: Permission denied: /nonexistent. Set HOME, or XDG_CACHE_HOME,"
         " to the full path of a folder that you may write to.\n"

@@ -55,6 +55,21 @@ BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
         lambda values: values["suites"].update(streams=values["suites"]["smoke"]),
         "config.yaml: suites.streams: results/streams holds what all suites share; choose another id.",
     ),
+    "unknown metric in a table": (
+        lambda values: values["tables"].update(mine={"title": "Mine", "metrics": ["avg_ac"]}),
+        "config.yaml: tables.mine.metrics: no metric 'avg_ac'. Did you mean 'avg_acc'?",
+    ),
+    "more scattered seeds than a name holds": (
+        lambda values: (
+            values["suites"]["smoke"].update(seeds=list(range(1, 200, 2))),
+            values["benchmarks"]["split_digits_smoke"].update(seeds_per_job=100),
+        ),
+        "config.yaml: suites.smoke.seeds: a job of split_digits_smoke would have 100 scattered seeds, too many for the name of a",
+    ),
+    "replays on a GPU": (
+        lambda values: values.update(suite="mechanism", device="cuda"),
+        "config.yaml: suites.mechanism: its figures look into runs by replaying them, to the last bit, which those of a GPU",
+    ),
     "results below a file": (
         lambda values: values.update(results="Snakefile/results"),
         "config.yaml: results: cannot write to Snakefile/results: Snakefile is no folder",
@@ -98,12 +113,37 @@ def test_a_bad_configuration_is_refused(fresh: Workflow, fault: str) -> None:
         ("suite=digts", "config.yaml: suite: no 'digts' under suites. Did you mean 'digits'?"),
         ("threads=0", "config.yaml: threads: should be greater than 0 (is 0)."),
         ("devise=cpu", "config.yaml: devise: unknown key. Did you mean 'device'?"),
+        (
+            "optimizers={sgd: {learning_rate: 0.003}}",
+            "config.yaml: optimizers.sgd.learning_rate: '0.003' is text; write 0.003 without quotes (on the command line, what "
+            "stands within a block is text, so put the block into a file (--configfile)).",
+        ),
     ],
 )
 def test_a_bad_setting_on_the_command_line_is_refused(fresh: Workflow, setting: str, message: str) -> None:
     refused = fresh.snakemake("--cores", "all", "--config", setting)
     assert refused.returncode != 0
     assert only_error(refused.stdout) == f"error: {message}"
+
+
+def test_a_suite_that_is_not_published_cannot_be_verified(fresh: Workflow) -> None:
+    refused = fresh.snakemake("--dry-run", "verify")
+    assert refused.returncode != 0
+    assert "error: suite smoke is not published, so there is nothing to compare with; published: none." in refused.stdout
+    manifest = fresh.folder / "paper_figures/smoke/MANIFEST.json"
+    manifest.parent.mkdir(parents=True)
+    for content in ("{", "{}", "[]"):
+        manifest.write_text(content)
+        refused = fresh.snakemake("--dry-run", "verify")
+        assert refused.returncode != 0
+        assert "error: paper_figures/smoke/MANIFEST.json is damaged" in refused.stdout
+        assert "Traceback" not in refused.stdout
+
+
+def test_a_slash_behind_the_results_folder_is_fine(fresh: Workflow) -> None:
+    planned = fresh.snakemake("--dry-run", "--config", "results=out/")
+    assert planned.returncode == 0
+    assert len(planned.stdout.splitlines()) < 40
 
 
 def test_a_copy_beside_the_runs_is_no_run(fresh: Workflow) -> None:

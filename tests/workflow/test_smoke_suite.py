@@ -430,6 +430,13 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
         f"runs/{run}/{name}" for run in RUNS for name in ("evaluations.parquet", "training.parquet", "run.json")
     }
     assert {file for file in DELIVERABLES if "/" in file} <= set(manifest["files"])
+    (published / "notes.txt").write_text("mine", encoding="utf-8")
+    before = files.digest(published / "MANIFEST.json")
+    refused = finished.snakemake("--cores", "all", "publish", "--forcerun", "publish")
+    assert refused.returncode != 0
+    assert "paper_figures/smoke holds notes.txt, so it is no published suite" in refused.stdout
+    assert files.digest(published / "MANIFEST.json") == before
+    (published / "notes.txt").unlink()
     finished.make("--cores", "all", "verify")
     verification = finished.folder / "results/smoke/verification.csv"
     found = pd.read_csv(verification)
@@ -468,5 +475,12 @@ def test_published_runs_give_every_number_and_figure_without_training(finished: 
     fresh.make("--cores", "all", "--until", "stream")
     assert fresh.run("cp", "-r", "paper_figures/smoke/runs", "results/").returncode == 0  # times of now, later than the stream's
     assert "train" not in counts(fresh.plan())
+    other = fresh.folder / "other.yaml"
+    other.write_text("optimizers: {sgd: {learning_rate: 0.5}}\n", encoding="utf-8")
+    refused = fresh.snakemake("--cores", "all", "--configfile", str(other))
+    assert refused.returncode != 0
+    assert "results/runs/split_digits_smoke/sgd/42-43 was trained with other settings than the configuration" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert not (fresh.folder / "results/smoke/metrics.parquet").exists()
     fresh.make("--cores", "all")
     assert {name: files.digest(fresh.folder / "results/smoke" / name) for name in manifest["files"]} == manifest["files"]

@@ -13,6 +13,7 @@ from stability_gap import config as configuration
 from stability_gap.errors import UserError
 from stability_gap.files import read_json
 from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_digest
+from stability_gap.settings import are_recorded
 
 # Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
 sys.path.append(os.getcwd())
@@ -276,29 +277,65 @@ def stem(wildcards, output):
     return os.path.splitext(output[0])[0]
 
 
+def refuse_other_settings(trained):
+    """Stop where a finished run has other settings than the configuration, and will not be trained again: what Snakemake has no
+    notes of, it takes as it stands. `trained`: wildcards of the runs that will be; winners of sweeps have selected settings.
+    """
+    for benchmark in CHOSEN.benchmarks:
+        for optimizer in CHOSEN.optimizers:
+            if CONFIG.winner_of(optimizer):
+                continue
+            settings = CONFIG.cell(benchmark, optimizer)
+            for block in blocks(benchmark, optimizer):
+                run = Path(RESULTS, "runs", benchmark, optimizer, block)
+                if (benchmark, optimizer, block) in trained or not (
+                    run / "run.json"
+                ).is_file():
+                    continue
+                try:
+                    recorded = read_json(run / "run.json").get("settings")
+                except UserError as error:
+                    raise WorkflowError(f"{error}")
+                if not are_recorded(settings, recorded):
+                    raise WorkflowError(
+                        f"{run} was trained with other settings than the configuration has; delete it, and it is trained again,"
+                        " or give a new folder: --config results=another_folder."
+                    )
+
+
 def closing_line():
     """What was made and where to look, printed when a run of the workflow has ended well."""
     cells = len(CHOSEN.benchmarks) * len(CHOSEN.optimizers)
     main = next(iter(CONFIG.tables), "paper_comparison")
-    made = f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds)."
     if not os.path.exists(REPORT):
-        return made
+        return "Done."
+    made = f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds)."
     return f"{made} All of it on one page: {REPORT}. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
 
 
 def what_verify_compares(wildcards) -> list[str]:
     """All that is published, or the metrics alone where only some of its runs are asked for."""
     manifest = f"paper_figures/{CONFIG.suite}/MANIFEST.json"
-    asked = CONFIG.science()
-    published = (
-        read_json(Path(manifest))["config"] if os.path.exists(manifest) else asked
-    )
-    if foreign := sorted(set(asked["seeds"]) - set(published["seeds"])):
-        sys.exit(
-            f"error: config.yaml: suites.{CONFIG.suite}.seeds: {foreign[0]} is not among the published seeds: {', '.join(map(str, published['seeds']))}."
+    if not os.path.exists(manifest):
+        there = sorted(
+            path.parent.name for path in Path().glob("paper_figures/*/MANIFEST.json")
         )
-    whole = all(
-        set(published[key]) == set(asked[key])
-        for key in ("benchmarks", "optimizers", "seeds")
-    )
+        sys.exit(
+            f"error: suite {CONFIG.suite} is not published, so there is nothing to compare with; published: {', '.join(there) or 'none'}."
+        )
+    keys = ("benchmarks", "optimizers", "seeds")
+    try:
+        held = read_json(Path(manifest))["config"]
+        published = {key: set(held[key]) for key in keys}
+    except (UserError, KeyError, TypeError) as error:
+        sys.exit(
+            f"error: {manifest} is damaged ({error}); get it again from the repository."
+        )
+    asked = {key: set(CONFIG.science()[key]) for key in keys}
+    for key in keys:
+        if foreign := sorted(asked[key] - published[key]):
+            sys.exit(
+                f"error: config.yaml: suites.{CONFIG.suite}.{key}: {foreign[0]} is not among the published {key}: {', '.join(map(str, sorted(published[key])))}."
+            )
+    whole = asked == published
     return DELIVERABLES if whole else [f"{SUITE}/metrics.parquet"]

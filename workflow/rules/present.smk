@@ -1,12 +1,22 @@
 # Metrics and trajectories -> tables, figures, the report. Which there are is derived: a figure is one module (docs/adding.md), a table one
 # block of the configuration.
+from stability_gap.analysis.metrics import registry as metrics_registry
 from stability_gap.presentation.figures import registry
 from stability_gap.publication import EXTRA_FILES
+from stability_gap.settings import nearest
 
 try:
     KINDS = registry.chosen(CONFIG.figures, CONFIG.extensions.figures)
+    METRICS = metrics_registry.load(CONFIG.extensions.metrics)
 except UserError as error:
     sys.exit(f"error: {error}")
+
+for name, table in CONFIG.tables.items():
+    for metric in table.metrics:
+        if metric not in METRICS:
+            sys.exit(
+                f"error: config.yaml: tables.{name}.metrics: no metric {metric!r}.{nearest(metric, METRICS)}"
+            )
 
 PER_BENCHMARK = [name for name, kind in KINDS.items() if kind.of == "benchmark"]
 PER_SUITE = [name for name, kind in KINDS.items() if kind.of == "suite"]
@@ -29,6 +39,12 @@ EXTRAS = sorted(
     for name in {name for kind in KINDS.values() for name in kind.inputs}
     if name in EXTRA_FILES
 )
+
+if USES_GPU and f"{SUITE}/mechanism.csv" in EXTRAS:
+    sys.exit(
+        f"error: config.yaml: suites.{CONFIG.suite}: its figures look into runs by replaying them, to the last bit, which those of a GPU"
+        " cannot be; give --config device=cpu."
+    )
 
 # How the suite is shown: labels, order, colours, and the optimizer that the others are compared with.
 APPEARANCE = f"--looks {shlex.quote(json.dumps(CONFIG.looks()))} --reference {shlex.quote(CHOSEN.reference)}"

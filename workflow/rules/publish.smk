@@ -6,7 +6,8 @@ rule publish:
         deliverables=DELIVERABLES,
         runs=runs(CHOSEN.benchmarks, "run.json"),
     output:
-        f"paper_figures/{CONFIG.suite}/MANIFEST.json",
+        # not removed before it is made again, which may be refused
+        update(f"paper_figures/{CONFIG.suite}/MANIFEST.json"),
     log:
         f"{SUITE}/logs/publish.log",
     benchmark:
@@ -23,7 +24,7 @@ rule publish:
         with_runs="--with-runs" if CHOSEN.publish_runs else "",
         code=code_digest("publication"),
     shell:
-        "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config {params.config:q} {params.with_runs}"
+        "stability-gap --log {log:q} publish {params.suite:q} {params.folders} --config <(printf %s {params.config:q}) {params.with_runs}"
         " -o $(dirname {output:q})"
 
 

@@ -28,7 +28,7 @@ rule selection:
         code=code_digest("analysis.measure", "analysis.runs", "analysis.tuning"),
     shell:
         "stability-gap --log {log:q} select {wildcards.benchmark} {params.folders} --seeds {params.seeds}"
-        " --members {params.members:q} -o {output.selection:q} --grid {output.grid:q}"
+        " --members <(printf %s {params.members:q}) -o {output.selection:q} --grid {output.grid:q}"
 
 
 rule grids:
@@ -77,5 +77,5 @@ rule frontier:
         terms=lambda wildcards: as_json(CONFIG.analysis),
         code=code_digest("analysis.frontier", "analysis.measure"),
     shell:
-        "stability-gap --log {log:q} frontier {input:q} --members {params.members:q} --reference {params.reference:q}"
+        "stability-gap --log {log:q} frontier {input:q} --members <(printf %s {params.members:q}) --reference {params.reference:q}"
         " --terms {params.terms:q} -o {output.frontier:q} --gap {output.gap:q}"

@@ -15,7 +15,8 @@ def gpus_shared():
 terminal.announce(
     DescribedSuite(
         CONFIG,
-        cores=workflow.resource_settings.cores or workflow.resource_settings.nodes or 1,
+        # on a cluster as many jobs at once as are queued, and `cores` is for those that run here
+        cores=workflow.resource_settings.nodes or workflow.resource_settings.cores or 1,
         gpus=gpus_shared(),
         manifests=sorted(Path("paper_figures").glob("*/MANIFEST.json")),
     )
@@ -33,6 +34,13 @@ onstart:
         for job in workflow.dag.needrun_jobs()
         if job.rule.name != "all"
     }
+    refuse_other_settings(
+        {
+            (cell["benchmark"], cell["optimizer"], cell["seeds"])
+            for rule, cell in planned.values()
+            if rule == "train"
+        }
+    )
     say(f"{len(planned)} jobs to do.", event="plan", jobs=planned)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stability_gap.config.model import SECTIONS, Benchmark, Config, Suite
+from stability_gap.config.seeds import format_seeds
 from stability_gap.config.sweeps import TuningSweep
 from stability_gap.errors import UserError
 from stability_gap.settings import Look, nearest
@@ -23,6 +24,8 @@ PROJECT_FOLDERS = (
 MAY_DIFFER = {*Look.model_fields, "stands_for", "seeds_per_job", "evaluation"}  # between benchmarks that are trained alike
 
 PAPER_COMPARISON = "paper_comparison"  # a table of every suite that no block describes
+
+LONGEST_NAME = 200  # of a run folder, which its seeds name; file systems allow 255 bytes
 
 T = TypeVar("T")
 Tell = Callable[[str, str, str], None]
@@ -158,6 +161,15 @@ def _check_suite(config: Config, name: str, suite: Suite, tell: Tell) -> None:
         )
     if repeated := sorted(_repeated(suite.seeds)):
         tell("suites", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
+    for benchmark in (each for each in suite.benchmarks if each in config.benchmarks):
+        size = config.benchmarks[benchmark].seeds_per_job
+        if any(len(format_seeds(suite.seeds[at : at + size])) > LONGEST_NAME for at in range(0, len(suite.seeds), size)):
+            tell(
+                "suites",
+                name,
+                f".seeds: a job of {benchmark} would have {min(size, len(suite.seeds))} scattered seeds, too many for the name of"
+                " a folder; give a smaller seeds_per_job, or a range of seeds.",
+            )
 
 
 def _rates(config: Config) -> set[str]:

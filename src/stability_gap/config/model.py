@@ -107,6 +107,11 @@ class Config(Settings):
     sweeps: dict[str, Sweep] = Field({}, description="variations of optimizers, by id")
     suites: dict[str, Suite]
 
+    @field_validator("results")
+    @classmethod
+    def _plain(cls, folder: str) -> str:
+        return os.path.normpath(folder)  # out/ -> out: snakemake takes paths as text
+
     @field_validator("data_root")
     @classmethod
     def _home(cls, folder: str) -> str:

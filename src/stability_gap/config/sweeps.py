@@ -135,7 +135,7 @@ def expand_sweeps(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     optimizers, suites = values.get("optimizers"), values.get("suites")
     if not section.sweeps or not isinstance(optimizers, Mapping):
         return dict(values)
-    made, stands_for = dict(optimizers), dict[str, list[str]]()
+    made, stands_for, tuned = dict(optimizers), dict[str, list[str]](), dict[str, list[str]]()
     for name, sweep in section.sweeps.items():
         for base in sweep.bases:
             if not isinstance(optimizers.get(base), Mapping):
@@ -148,6 +148,14 @@ def expand_sweeps(values: Mapping[str, Any], where: str) -> dict[str, Any]:
             labels = {id: f"{_label(optimizers, base)}, tuned ({how})" for id, (base, how) in sweep.winners().items()}
             won = {id: {**optimizers[base], "label": labels[id]} for id, (base, _) in sweep.winners().items()}
             stands_for[name], added = list(won), added | won
+        if isinstance(sweep, TuningSweep):
+            for other, bases in tuned.items():
+                if both := sorted(set(bases) & set(sweep.spaces)):
+                    raise UserError(
+                        f"{where}: sweeps.{name}: {both[0]} is tuned by sweeps.{other} already, and what wins is named by its "
+                        f"optimizer; change sweeps.{other} instead, or take a copy of the optimizer: mine: {{like: {both[0]}}}."
+                    )
+            tuned[name] = list(sweep.spaces)
         if taken := sorted({name, *added} & set(made)):
             raise UserError(f"{where}: sweeps.{name}: there is an optimizer {taken[0]!r} already; name the sweep otherwise.")
         made |= added
@@ -194,11 +202,13 @@ def _check_keys(block: Mapping[str, Any], space: Mapping[str, Any], where: str) 
     for key in space:
         *path, last = key.split(".")
         known = keys_at(OptimizerSettings, (str(block.get("method")), *path))
-        if last not in known:
+        if last not in known and path[:1] != ["options"]:  # those of an imported optimizer, which it checks itself
             raise UserError(f"{where}: unknown key {key!r}.{nearest(last, known)}")
 
 
 def _check_range(where: str, bounds: Any, decay: bool) -> None:
+    if isinstance(bounds, list) and (text := next((each for each in bounds if isinstance(each, str)), None)):
+        raise ValueError(f"{where}: {text!r} is text, not a number; write it without quotes and with a point, such as 1.0e-3")
     numbers = isinstance(bounds, list) and all(isinstance(each, int | float) and not isinstance(each, bool) for each in bounds)
     if not numbers or len(bounds) != 2:
         raise ValueError(f"{where} must be [low, high]: a list of values would give {where.split('.')[0]} a budget of its own")

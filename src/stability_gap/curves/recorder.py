@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,7 +133,8 @@ def _per_task(values: PerTask | None, name: str, where: str) -> dict[int, float]
             pairs = list(values.items())
         else:  # a number has no length; a tensor of no dimension has one that it refuses to tell
             one = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
-            pairs = list(enumerate([values] if one else values, start=1))  # type: ignore[arg-type]
-        return {_whole(task, "task"): float(value) for task, value in pairs}  # type: ignore[arg-type]
+            sequence: Any = [values] if one else values
+            pairs = list(enumerate(sequence, start=1))
+        return {_whole(task, "task"): float(value) for task, value in pairs}
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {name} is {values!r}; give numbers by task, such as {{1: 0.9, 2: 0.8}}.") from error

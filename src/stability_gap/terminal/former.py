@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from stability_gap.config import Config, parse_seeds
 from stability_gap.errors import UserError
+from stability_gap.settings import are_recorded
 from stability_gap.terminal.estimate import Job, Measured
 
 MOST = 5  # former jobs of a cell that are read; more tell nothing new
@@ -23,14 +22,17 @@ def former_here(config: Config, work: Mapping[str, float]) -> Measured:
             settings = config.cell(benchmark, optimizer)
             for path in sorted(folder.glob("*.tsv"))[:MOST]:
                 facts = _json(results / "runs" / benchmark / optimizer / path.stem / "run.json")
-                if not facts or _equal(settings, facts.get("settings")):
+                if not facts or are_recorded(settings, facts.get("settings")):
                     _count(measured, path, Job("train", cell=(benchmark, optimizer), seeds=_number(path.stem)))
     for rule, pattern in (("dataset", "logs/data/*.tsv"), ("stream", "logs/streams/*.tsv")):
         for path in sorted(results.glob(pattern)):
             _count(measured, path, Job(rule))
     for path in sorted(results.glob("*/logs/*.tsv")):
         is_figure = (path.parents[1] / "figures" / f"{path.stem}.svg").is_file()
-        _count(measured, path, Job("figure" if is_figure else path.stem))
+        of_benchmark = path.stem.startswith("mechanism_")
+        _count(measured, path, Job("figure" if is_figure else "mechanism_of_benchmark" if of_benchmark else path.stem))
+    for path in sorted(results.glob("logs/selections/*/*.tsv")):
+        _count(measured, path, Job("selection"))
     return measured
 
 
@@ -42,18 +44,10 @@ def former_published(config: Config, work: Mapping[str, float], manifests: list[
         settings, costs = manifest.get("config", {}), manifest.get("costs", {}).get("cells", {})
         for benchmark, optimizers in costs.items():
             ours = config.benchmarks.get(benchmark)
-            if ours is not None and _equal(ours, settings.get("benchmarks", {}).get(benchmark)):
+            if ours is not None and are_recorded(ours, settings.get("benchmarks", {}).get(benchmark)):
                 for optimizer, cost in optimizers.items():
                     measured.add(Job("train", cell=(benchmark, optimizer), seeds=cost["runs"]), cost["seconds"])
     return measured
-
-
-def _equal(ours: BaseModel, recorded: Any) -> bool:
-    """Whether recorded settings are ours; keys that the configuration got later have their defaults there."""
-    try:
-        return type(ours).model_validate_json(json.dumps(recorded)).model_dump() == ours.model_dump()
-    except ValidationError:
-        return False
 
 
 def _count(measured: Measured, path: Path, job: Job) -> None:

@@ -76,7 +76,9 @@ def named(kind: str, extensions: Sequence[str] = ()) -> Kind:
     """Find a kind by name. Errors: UserError naming the known ones, and as `kinds`."""
     known = kinds(extensions)
     if kind not in known:
-        raise UserError(f"no figure {kind!r}; known: {', '.join(sorted(known))}. Name modules of your own with --extension.")
+        raise UserError(
+            f"no figure {kind!r}; known: {', '.join(sorted(known))}. Modules of your own: extensions.figures, or --extension."
+        )
     return known[kind]
 
 
