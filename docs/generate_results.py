@@ -174,13 +174,6 @@ def comparison(folder: Path) -> str:
     numbers = pd.read_csv(folder / "tables" / "paper_comparison.csv")
     if numbers.empty:
         return ""
-    if "margin" not in numbers:  # published before agreement was judged by equivalence
-        table = f"[the table as it was published](../paper_figures/{folder.name}/tables/paper_comparison.md)"
-        return (
-            f"Beside the published numbers: {table}, judged by an older and looser rule. The present one (an equivalence test at "
-            "the paper's number of seeds: [protocol, section 6](protocol.md#6-statistics)) needs the curves, so it comes when "
-            "the suite is next trained."
-        )
     told = "\n".join(f"- {sentence}" for sentence in sentences(numbers, looks(folder)))
     table = (folder / "tables" / "paper_comparison.md").read_text(encoding="utf-8").strip()
     return (
