@@ -277,30 +277,25 @@ def stem(wildcards, output):
     return os.path.splitext(output[0])[0]
 
 
-def refuse_other_settings(trained):
-    """Stop where a finished run has other settings than the configuration, and will not be trained again: what Snakemake has no
-    notes of, it takes as it stands. `trained`: wildcards of the runs that will be; winners of sweeps have selected settings.
+def refuse_other_settings(jobs):
+    """Stop where a finished run that jobs read has other settings than the configuration: what Snakemake has no notes of, it takes
+    as it stands. Runs that are made again do not count, nor winners of sweeps, whose settings are selected.
     """
-    for benchmark in CHOSEN.benchmarks:
-        for optimizer in CHOSEN.optimizers:
-            if CONFIG.winner_of(optimizer):
-                continue
-            settings = CONFIG.cell(benchmark, optimizer)
-            for block in blocks(benchmark, optimizer):
-                run = Path(RESULTS, "runs", benchmark, optimizer, block)
-                if (benchmark, optimizer, block) in trained or not (
-                    run / "run.json"
-                ).is_file():
-                    continue
-                try:
-                    recorded = read_json(run / "run.json").get("settings")
-                except UserError as error:
-                    raise WorkflowError(f"{error}")
-                if not are_recorded(settings, recorded):
-                    raise WorkflowError(
-                        f"{run} was trained with other settings than the configuration has; delete it, and it is trained again,"
-                        " or give a new folder: --config results=another_folder."
-                    )
+    made = {file for job in jobs for file in job.output}
+    read = {file for job in jobs for file in job.input if file.endswith("/run.json")}
+    for file in sorted(map(str, read - made)):
+        benchmark, optimizer = Path(file).parts[-4:-2]
+        if CONFIG.winner_of(optimizer):
+            continue
+        try:
+            recorded = read_json(Path(file)).get("settings")
+        except UserError as error:
+            raise WorkflowError(f"{error}")
+        if not are_recorded(CONFIG.cell(benchmark, optimizer), recorded):
+            raise WorkflowError(
+                f"{os.path.dirname(file)} was trained with other settings than the configuration has; delete it, and it is trained again,"
+                " or give a new folder: --config results=another_folder."
+            )
 
 
 def closing_line():

@@ -29,18 +29,12 @@ def say(message, **extra):
 
 
 onstart:
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
+    refuse_other_settings(jobs)
     planned = {
         workflow.dag.jobid(job): (job.rule.name, dict(job.wildcards_dict))
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name != "all"
+        for job in jobs
     }
-    refuse_other_settings(
-        {
-            (cell["benchmark"], cell["optimizer"], cell["seeds"])
-            for rule, cell in planned.values()
-            if rule == "train"
-        }
-    )
     say(f"{len(planned)} jobs to do.", event="plan", jobs=planned)
 
 
