@@ -479,7 +479,8 @@ def test_published_runs_give_every_number_and_figure_without_training(finished: 
     other.write_text("optimizers: {sgd: {learning_rate: 0.5}}\n", encoding="utf-8")
     refused = fresh.snakemake("--cores", "all", "--configfile", str(other))
     assert refused.returncode != 0
-    assert "results/runs/split_digits_smoke/sgd/42-43 was trained with other settings than the configuration" in refused.stdout
+    assert "_digits_smoke/" in refused.stdout
+    assert " was trained with other settings than the configuration" in refused.stdout
     assert "Traceback" not in refused.stdout
     assert not (fresh.folder / "results/smoke/metrics.parquet").exists()
     fresh.make("--cores", "all")
