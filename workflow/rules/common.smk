@@ -282,7 +282,12 @@ def refuse_other_settings(jobs):
     as it stands. Runs that are made again do not count, nor winners of sweeps, whose settings are selected.
     """
     made = {file for job in jobs for file in job.output}
-    read = {file for job in jobs for file in job.input if os.path.basename(file) == "run.json"}
+    read = {
+        file
+        for job in jobs
+        for file in job.input
+        if os.path.basename(file) == "run.json"
+    }
     for file in sorted(map(str, read - made)):
         benchmark, optimizer = Path(file).parts[-4:-2]
         if CONFIG.winner_of(optimizer):
