@@ -1,50 +1,16 @@
-"""References between blocks, ids, extensions, looks, and where results may go."""
+"""References between blocks, ids, extensions and looks."""
 
-import os
-from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 from matplotlib.lines import Line2D
+from small_config import resolved
 
-from stability_gap import config
 from stability_gap.config import checks
 from stability_gap.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-
-VALUES = """
-suite: quick
-datasets: {digits: {source: sklearn_digits}}
-benchmarks:
-  split:
-    dataset: digits
-    stream: {kind: split, classes_per_task: 2}
-    iterations: 20
-    batch_size: 8
-    model: {kind: mlp}
-    gain_eta: 0.4
-  other: {like: split}
-optimizers:
-  sgd: {method: sgd, learning_rate: 0.1}
-  adam: {method: adam, learning_rate: 0.01}
-suites:
-  quick: {benchmarks: [split, other], optimizers: [sgd, adam], seeds: [1, 2]}
-"""
-
-
-def resolved(**sections) -> config.Config:
-    """The configuration above with these keys; a block given for an id replaces or adds keys of that block."""
-    values = yaml.safe_load(VALUES)
-    for section, change in sections.items():
-        if section in values and isinstance(change, dict):
-            for name, block in change.items():
-                values[section][name] = values[section].get(name, {}) | block
-        else:
-            values[section] = change
-    return config.resolve(values, "c")
 
 
 def told(**sections) -> str:
@@ -234,58 +200,3 @@ def test_what_is_published_holds_the_donors_of_a_suite():
 )
 def test_what_no_memory_holds_is_refused_before_anything_is_made(section, block, key):
     assert key in told(**{section: block})
-
-
-# --- the results folder ----------------------------------------------------------------------------------------------
-
-
-def results_told(results: str, checkout: Path, **keys) -> str:
-    with pytest.raises(UserError) as error:
-        config.check_results_folder(resolved(results=results, **keys), checkout, "c")
-    return str(error.value)
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch) -> Path:
-    """A folder to call from that is a checkout."""
-    for name in (".git", "src/stability_gap", "workflow/rules", "docs"):
-        (tmp_path / "checkout" / name).mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "checkout")
-    return tmp_path / "checkout"
-
-
-@pytest.mark.parametrize(
-    "results", ["src", "./src/", "workflow", "workflow/rules", ".git", ".snakemake", "docs/../docs/x", "tests"]
-)
-def test_results_do_not_go_into_the_projects_own_folders(checkout, results):
-    assert results_told(results, checkout) == (
-        f"c: results: {os.path.normpath(results)} is a folder of the project itself; name another, such as results."
-    )
-
-
-@pytest.mark.parametrize("results", [".", "..", "src/..", "data", "./"])
-def test_results_do_not_go_where_other_things_are(checkout, results):
-    assert results_told(results, checkout).endswith(
-        " holds other things than results; name a folder of its own, such as results."
-    )
-
-
-@pytest.mark.parametrize("results", ["results", "out/results", "my.results", "../elsewhere"])
-def test_a_folder_of_its_own_is_fine(checkout, results):
-    config.check_results_folder(resolved(results=results), checkout, "c")
-    assert not Path(results).exists()
-
-
-def test_from_another_folder_only_the_checkouts_and_hidden_folders_are_taken(checkout, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    config.check_results_folder(resolved(results="docs"), checkout, "c")
-    for results in ("checkout/docs", ".snakemake/x"):
-        assert "is a folder of the project itself" in results_told(results, checkout)
-
-
-def test_the_projects_own_folders_are_all_known():
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
-    own = {name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)}
-    assert "src" in own
-    assert own <= set(checks.PROJECT_FOLDERS)

@@ -244,7 +244,7 @@ def test_n_has_a_column_where_it_differs():
 @pytest.mark.parametrize(
     ("metrics", "words"),
     [
-        (["avg_ac"], "tables.table1.metrics: no metric 'avg_ac'. Known: anytime_acc, avg_acc, "),
+        (["avg_ac"], "tables.table1.metrics: no metric 'avg_ac'. Did you mean 'avg_acc'?"),
         (["avg_acc", "sg_first"], "avg_acc is per stream, sg_first is per switch; a table holds metrics of one kind"),
     ],
 )

@@ -59,6 +59,10 @@ BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
         lambda values: values["tables"].update(mine={"title": "Mine", "metrics": ["avg_ac"]}),
         "config.yaml: tables.mine.metrics: no metric 'avg_ac'. Did you mean 'avg_acc'?",
     ),
+    "metrics of two kinds in a table": (
+        lambda values: values["tables"].update(mine={"title": "Mine", "metrics": ["avg_acc", "sg_first"]}),
+        "config.yaml: tables.mine.metrics: avg_acc is per stream, sg_first is per switch; a table holds metrics of one kind",
+    ),
     "more scattered seeds than a name holds": (
         lambda values: (
             values["suites"]["smoke"].update(seeds=list(range(1, 200, 2))),

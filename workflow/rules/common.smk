@@ -11,9 +11,7 @@ from pathlib import Path
 
 from stability_gap import config as configuration
 from stability_gap.errors import UserError
-from stability_gap.files import read_json
 from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_digest
-from stability_gap.settings import are_recorded
 
 # Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
 sys.path.append(os.getcwd())
@@ -278,29 +276,14 @@ def stem(wildcards, output):
 
 
 def refuse_other_settings(jobs):
-    """Stop where a finished run that jobs read has other settings than the configuration: what Snakemake has no notes of, it takes
-    as it stands. Runs that are made again do not count, nor winners of sweeps, whose settings are selected.
-    """
+    """Stop where a finished run that jobs read, and none makes again, has other settings than the configuration."""
     made = {file for job in jobs for file in job.output}
-    read = {
-        file
-        for job in jobs
-        for file in job.input
-        if os.path.basename(file) == "run.json"
-    }
-    for file in sorted(map(str, read - made)):
-        benchmark, optimizer = Path(file).parts[-4:-2]
-        if CONFIG.winner_of(optimizer):
-            continue
-        try:
-            recorded = read_json(Path(file)).get("settings")
-        except UserError as error:
-            raise WorkflowError(f"{error}")
-        if not are_recorded(CONFIG.cell(benchmark, optimizer), recorded):
-            raise WorkflowError(
-                f"{os.path.dirname(file)} was trained with other settings than the configuration has; delete it, and it is trained again,"
-                " or give a new folder: --config results=another_folder."
-            )
+    read = {file for job in jobs for file in job.input} - made
+    found = [Path(file) for file in sorted(read) if file.endswith("/run.json")]
+    try:
+        configuration.check_finished_runs(CONFIG, found)
+    except UserError as error:
+        raise WorkflowError(str(error))
 
 
 def closing_line():
@@ -313,29 +296,10 @@ def closing_line():
     return f"{made} All of it on one page: {REPORT}. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
 
 
-def what_verify_compares(wildcards) -> list[str]:
+def what_verify_compares(wildcards):
     """All that is published, or the metrics alone where only some of its runs are asked for."""
-    manifest = f"paper_figures/{CONFIG.suite}/MANIFEST.json"
-    if not os.path.exists(manifest):
-        there = sorted(
-            path.parent.name for path in Path().glob("paper_figures/*/MANIFEST.json")
-        )
-        sys.exit(
-            f"error: suite {CONFIG.suite} is not published, so there is nothing to compare with; published: {', '.join(there) or 'none'}."
-        )
-    keys = ("benchmarks", "optimizers", "seeds")
     try:
-        held = read_json(Path(manifest))["config"]
-        published = {key: set(held[key]) for key in keys}
-    except (UserError, KeyError, TypeError) as error:
-        sys.exit(
-            f"error: {manifest} is damaged ({error}); get it again from the repository."
-        )
-    asked = {key: set(CONFIG.science()[key]) for key in keys}
-    for key in keys:
-        if foreign := sorted(asked[key] - published[key]):
-            sys.exit(
-                f"error: config.yaml: suites.{CONFIG.suite}.{key}: {foreign[0]} is not among the published {key}: {', '.join(map(str, sorted(published[key])))}."
-            )
-    whole = asked == published
+        whole = configuration.is_whole(CONFIG, Path("paper_figures", CONFIG.suite))
+    except UserError as error:
+        sys.exit(f"error: {error}")
     return DELIVERABLES if whole else [f"{SUITE}/metrics.parquet"]

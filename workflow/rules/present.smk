@@ -3,20 +3,16 @@
 from stability_gap.analysis.metrics import registry as metrics_registry
 from stability_gap.presentation.figures import registry
 from stability_gap.publication import EXTRA_FILES
-from stability_gap.settings import nearest
 
 try:
     KINDS = registry.chosen(CONFIG.figures, CONFIG.extensions.figures)
-    METRICS = metrics_registry.load(CONFIG.extensions.metrics)
+    known = metrics_registry.load(CONFIG.extensions.metrics)
+    for name, table in CONFIG.tables.items():
+        metrics_registry.of_one_kind(
+            table.metrics, known, f"config.yaml: tables.{name}.metrics"
+        )
 except UserError as error:
     sys.exit(f"error: {error}")
-
-for name, table in CONFIG.tables.items():
-    for metric in table.metrics:
-        if metric not in METRICS:
-            sys.exit(
-                f"error: config.yaml: tables.{name}.metrics: no metric {metric!r}.{nearest(metric, METRICS)}"
-            )
 
 PER_BENCHMARK = [name for name, kind in KINDS.items() if kind.of == "benchmark"]
 PER_SUITE = [name for name, kind in KINDS.items() if kind.of == "suite"]

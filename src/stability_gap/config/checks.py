@@ -1,9 +1,7 @@
-"""Check what no single key can tell: references between blocks, ids, and where results may go."""
+"""Check what no single key can tell: references between blocks, and ids."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from stability_gap.config.model import SECTIONS, Benchmark, Config, Suite
@@ -14,12 +12,6 @@ from stability_gap.settings import Look, nearest
 
 # Folders in the results folder that all suites share, so no suite may have their names.
 SHARED_FOLDERS = ("data", "streams", "runs", "selections", "logs")
-
-# What lies at the top of a checkout and is the project's own (tests/test_config.py compares it with git).
-PROJECT_FOLDERS = (
-    *(".ci", ".git", ".snakemake", ".venv"),
-    *("benchmarks", "config", "docs", "envs", "paper_figures", "profiles", "reference", "src", "tests", "workflow"),
-)
 
 MAY_DIFFER = {*Look.model_fields, "stands_for", "seeds_per_job", "evaluation"}  # between benchmarks that are trained alike
 
@@ -54,24 +46,6 @@ def check_references(config: Config, where: str = "config.yaml") -> None:
         problems["suite"] = f"{where}: suite: {problem}"
     if problems:
         raise UserError("\n".join(problems.values()))
-
-
-def check_results_folder(config: Config, checkout: Path = Path(), where: str = "config.yaml") -> None:
-    """Refuse a results folder that is the project's own, or that no file can be made in. Makes nothing.
-
-    Args: checkout: the folder of the Snakefile. Errors: UserError.
-    """
-    folder, here = Path(config.results), Path.cwd()
-    if folder.resolve() in (here, *here.parents, Path(config.data_root).resolve()):
-        raise UserError(f"{where}: results: {folder} holds other things than results; name a folder of its own, such as results.")
-    own = [checkout.resolve() / name for name in PROJECT_FOLDERS] + [here / name for name in PROJECT_FOLDERS if name[0] == "."]
-    if any(folder.resolve().is_relative_to(place) for place in own):
-        raise UserError(f"{where}: results: {folder} is a folder of the project itself; name another, such as results.")
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(
-            f"{where}: results: cannot write to {folder}: {existing} is no folder, or may not be written to; name another folder."
-        )
 
 
 def _check_ids(config: Config, tell: Tell) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stability_gap.analysis.figure_data import best_means
-from stability_gap.analysis.metrics.registry import Metric
+from stability_gap.analysis.metrics.registry import Metric, of_one_kind
 from stability_gap.errors import UserError
 from stability_gap.presentation.formats import Cell, Table, spread
 from stability_gap.presentation.looks import Looks
@@ -36,7 +36,7 @@ def metric_table(
     statistics.csv (columns in `SUMMARY` and `STATISTICS`, accuracies as fractions).
     Errors: UserError where a metric is not registered, where they are not all of one kind, or where a column is missing.
     """
-    chosen = _registered(name, list(metrics), known)
+    chosen = of_one_kind(metrics, known, f"tables.{name}.metrics")
     require_columns(summary, SUMMARY, "summary.csv")
     rows = summary[summary["metric"].isin(list(chosen))]
     if next(iter(chosen.values())).per == "stream":
@@ -121,18 +121,6 @@ def require_columns(table: pd.DataFrame, columns: list[str], name: str) -> None:
     missing = [column for column in columns if column not in table]
     if missing:
         raise UserError(f"{name} lacks the column(s) {', '.join(missing)}; make it again. See docs/data-contracts.md.")
-
-
-def _registered(name: str, metrics: list[str], known: Mapping[str, Metric]) -> dict[str, Metric]:
-    where = f"tables.{name}.metrics"
-    if unknown := [each for each in metrics if each not in known]:
-        raise UserError(f"{where}: no metric {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
-    chosen = {each: known[each] for each in metrics}
-    kinds = {metric.per: each for each, metric in chosen.items()}
-    if len(kinds) > 1:
-        told = ", ".join(f"{each} is per {per}" for per, each in kinds.items())
-        raise UserError(f"{where}: {told}; a table holds metrics of one kind, so make two tables.")
-    return chosen
 
 
 def _scale(metric: Metric) -> tuple[float, int]:

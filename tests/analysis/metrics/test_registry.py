@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hand_curves import HAND
 
-from stability_gap.analysis.metrics.registry import METRICS, load, metric, outcomes
+from stability_gap.analysis.metrics.registry import METRICS, load, metric, of_one_kind, outcomes
 from stability_gap.errors import UserError
 
 
@@ -105,3 +105,17 @@ def test_a_metric_that_fails_or_gives_another_shape_is_named(tmp_path, per, body
     load([name])
     with pytest.raises(UserError, match=rf"metric {name}_metric of {name} {message}"):
         METRICS[f"{name}_metric"].values(HAND)
+
+
+def test_a_table_holds_metrics_of_one_kind():
+    assert list(of_one_kind(["wc_acc", "avg_acc"], METRICS, "c")) == ["wc_acc", "avg_acc"]
+    assert of_one_kind([], METRICS, "c") == {}
+    with pytest.raises(UserError) as unknown:
+        of_one_kind(["avg_acc", "avg_ac"], METRICS, "c: tables.mine.metrics")
+    assert str(unknown.value) == "c: tables.mine.metrics: no metric 'avg_ac'. Did you mean 'avg_acc'?"
+    with pytest.raises(UserError) as mixed:
+        of_one_kind(["avg_acc", "sg_first"], METRICS, "c: tables.mine.metrics")
+    assert str(mixed.value) == (
+        "c: tables.mine.metrics: avg_acc is per stream, sg_first is per switch; "
+        "a table holds metrics of one kind, so make two tables."
+    )

@@ -5,7 +5,7 @@ import importlib
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from stability_gap.analysis.trajectory import Curve
 from stability_gap.errors import UserError
+from stability_gap.settings import nearest
 
 Per = Literal["stream", "switch", "context"]
 Better = Literal["higher", "lower"]
@@ -124,6 +125,23 @@ def outcomes() -> list[str]:
     return sorted(
         each.name for each in METRICS.values() if each.per == "stream" and each.better is not None and each.repeats is None
     )
+
+
+def of_one_kind(names: Iterable[str], known: Mapping[str, Metric], where: str) -> dict[str, Metric]:
+    """Look up the metrics of a table by name; `where` names the key in the message.
+
+    Errors: UserError where one is not known, or where they are not all per stream, all per switch or all per context.
+    """
+    chosen: dict[str, Metric] = {}
+    for name in names:
+        if name not in known:
+            raise UserError(f"{where}: no metric {name!r}.{nearest(name, known)}")
+        chosen[name] = known[name]
+    kinds = {metric.per: name for name, metric in chosen.items()}
+    if len(kinds) > 1:
+        told = ", ".join(f"{name} is per {per}" for per, name in kinds.items())
+        raise UserError(f"{where}: {told}; a table holds metrics of one kind, so make two tables.")
+    return chosen
 
 
 def _bind(function: Callable[..., Any], variant: str | int) -> Callable[[Curve], Any]:
