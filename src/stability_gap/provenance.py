@@ -1,6 +1,7 @@
 """Tell where a result comes from: digests of the code that makes it, versions of packages."""
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -115,5 +116,9 @@ def data_digest(folder: str) -> str:
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Look up the installed version of each package, without local build labels ('+cpu')."""
-    return {package: importlib.metadata.version(package).split("+")[0] for package in packages}
+    """Look up the version of each package that is installed, without local build labels ('+cpu')."""
+    found: dict[str, str] = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a job needs no snakemake
+            found[package] = importlib.metadata.version(package).split("+")[0]
+    return found

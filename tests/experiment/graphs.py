@@ -53,6 +53,13 @@ class NeverCaptured(StandIn):
         return super().__call__(*arguments)
 
 
+class NeverRun(StandIn):
+    """Fails before anything is captured, as where a library lacks a kernel."""
+
+    def __call__(self, *arguments: torch.Tensor | None):
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+
 class CapturedOnce(StandIn):
     """Only the first two functions can be captured: the update, and the evaluation of the first context."""
 
@@ -88,6 +95,15 @@ class NotANumber(StandIn):
                 if tensor.is_floating_point():
                     tensor.fill_(torch.nan)
         return result
+
+
+class NoMemoryForGraphs(StandIn):
+    """Runs out of memory when it is captured, however few the seeds."""
+
+    def __call__(self, *arguments: torch.Tensor | None):
+        if self.calls == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB.")
+        return super().__call__(*arguments)
 
 
 class LittleMemory(StandIn):

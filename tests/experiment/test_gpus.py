@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -55,11 +54,26 @@ def test_where_all_are_held_one_is_shared_and_the_log_says_how_not_to(monkeypatc
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"uuid-{index}"))
     assert gpus.claim_gpu(tmp_path / "locks") in (0, 1)
-    assert caplog.messages == ["all 2 GPUs are in use by other jobs: sharing one. Give snakemake --resources gpu=2."]
+    assert caplog.messages == ["all GPUs (2) are in use by other jobs: sharing one. Give snakemake --resources gpu=2."]
 
 
-def test_a_single_gpu_needs_no_lock(monkeypatch, tmp_path):
-    """As in jobs of Slurm, which see the GPU that they were given."""
+def test_that_two_jobs_share_a_single_gpu_is_told(monkeypatch, job, tmp_path, caplog):
+    """As where two workflows run at once; jobs of Slurm see each the GPU that it was given."""
+    assert job(1)[1] == 0
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"uuid-{index}"))
     assert gpus.claim_gpu(tmp_path / "locks") == 0
-    assert not Path(tmp_path / "locks").exists()
+    assert caplog.messages == ["all GPUs (1) are in use by other jobs: sharing one. Give snakemake --resources gpu=1."]
+
+
+def test_what_the_driver_counts_and_no_process_may_use_is_passed_over(monkeypatch, tmp_path):
+    """As with several cards that are cut into parts (MIG)."""
+
+    def properties(index: int) -> SimpleNamespace:
+        if index != 1:
+            raise AssertionError("Invalid device id")
+        return SimpleNamespace(uuid="uuid-1")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    assert gpus.claim_gpu(tmp_path / "locks") == 1

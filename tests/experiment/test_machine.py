@@ -29,6 +29,25 @@ def test_auto_is_a_free_gpu_where_there_is_one(monkeypatch, device, has_cuda, ex
     assert chosen == ([1] if expected == "cuda:1" else [])
 
 
+@pytest.mark.parametrize("tool", [None, "/usr/bin/nvidia-smi"])
+def test_a_gpu_that_cannot_be_used_is_told_of_with_the_reason(monkeypatch, caplog, tool):
+    def too_old() -> None:
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update it.")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", too_old)
+    monkeypatch.setattr(machine.shutil, "which", lambda name: tool)
+    assert resolve_device("auto") == torch.device("cpu")
+    reason = "The NVIDIA driver on your system is too old (found version 11040)"
+    assert caplog.messages == (
+        [f"there seems to be a GPU, but it cannot be used, so this runs on the CPU: {reason}"] if tool else []
+    )
+    with pytest.raises(
+        UserError, match=r"is not available on this machine \(The NVIDIA driver .* \(found version 11040\)\); write"
+    ):
+        resolve_device("cuda")
+
+
 @pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", False)])
 def test_products_are_rounded_to_tf32_where_it_is_asked_for_only(precision, rounded):
     for before in ("tf32", "fp32"):  # whatever ran before
@@ -63,6 +82,8 @@ def test_every_way_to_say_that_memory_ran_out_is_understood():
         torch.OutOfMemoryError("no"),
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     ):
         assert is_out_of_memory(told)
         later = RuntimeError("capture failed")  # what leaving a capture can make of it

@@ -150,18 +150,19 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     assert facts.keys() == {
         *("benchmark", "optimizer", "classes", "tasks", "incremental", "settings", "seeds", "stream_digest", "official"),
         *("code", "versions", "python", "device", "processor", "threads"),
-        *("wall_seconds", "peak_memory_mib", "peak_gpu_memory_mib"),
+        *("wall_seconds", "cpu_seconds", "peak_memory_mib", "peak_gpu_memory_mib", "cuda"),
     }
     assert (facts["benchmark"], facts["optimizer"], facts["classes"], facts["tasks"]) == ("split_tiny", "ngm_sgd", 10, 5)
     assert CellSettings.model_validate(facts["settings"]) == CELL
-    alone = {"together": 1, "captured": False, "fallbacks": []}
+    alone = {"together": 1, "captured": False, "fallbacks": [], "resumed": 0}
     assert facts["seeds"] == {seed: {"status": "completed", "diverged_at": None} | alone for seed in ("3", "7")}
     assert (facts["stream_digest"], facts["official"]) == (about["digest"], True)
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0]
     assert (facts["device"], facts["threads"]) == ("cpu", 1)
     assert 0 < facts["wall_seconds"] < 600
+    assert 0 < facts["cpu_seconds"] < 600
     assert facts["peak_memory_mib"] > 50
-    assert facts["peak_gpu_memory_mib"] is None
+    assert facts["peak_gpu_memory_mib"] is facts["cuda"] is None
 
 
 def test_a_seed_that_diverges_is_listed_warned_of_and_keeps_its_rows(stream, tmp_path, caplog):
@@ -186,7 +187,7 @@ def test_a_seed_that_diverges_is_listed_warned_of_and_keeps_its_rows(stream, tmp
 
 def test_cuda_on_a_machine_without_is_refused_before_anything_is_made(monkeypatch, stream, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="device: 'cuda' is not available on this machine; write device: auto or cpu"):
+    with pytest.raises(UserError, match=r"device: 'cuda' is not available on this machine \(.+\); write device: auto or cpu"):
         train_cell(CELL, stream, [3], tmp_path / "run", threads=1, device="cuda")
     assert not (tmp_path / "run").exists()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from cells import assert_close_runs, assert_same_run, cnn_cell, coloured_images, small_cell, train, train_together
-from graphs import CapturedOnce, Frozen, LittleMemory, NeverCaptured, NotANumber, Stale, StandIn
+from graphs import CapturedOnce, Frozen, LittleMemory, NeverCaptured, NeverRun, NoMemoryForGraphs, NotANumber, Stale, StandIn
 
 from stability_gap.experiment import evaluation, loop, run_file, seed_blocks, seed_trainer
 from stability_gap.experiment.device_stream import DeviceStream
@@ -73,7 +73,7 @@ def test_seeds_share_a_block_on_a_gpu_but_for_imported_optimizers_and_rates_of_t
     stream = DeviceStream(digits, settings, CPU)
     way: list[tuple[str, object]] = []
     monkeypatch.setattr(SeedTrainer, "one", lambda self, seed: way.append(("one", seed)))
-    monkeypatch.setattr(seed_blocks, "checked", lambda _, seeds: way.append(("block", seeds)) or dict.fromkeys(seeds))
+    monkeypatch.setattr(seed_blocks, "checked", lambda _, seeds, captures: way.append(("block", seeds)) or dict.fromkeys(seeds))
     stream.device = SimpleNamespace(type=device)
     made = train_seeds(SeedTrainer(settings, stream), SEEDS)
     assert (way, list(made)) == (expected, SEEDS)
@@ -153,6 +153,39 @@ def test_where_no_graph_can_be_made_the_block_is_trained_without(digits, gpu, ca
     assert caplog.messages == [
         "no CUDA graph could be made, going on without: operation not permitted when stream is capturing"
     ]  # the first line
+
+
+def test_what_fails_before_the_capture_is_done_without_graphs_too(digits, gpu, caplog):
+    gpu(NeverRun)
+    made = trainer(digits)
+    for record in fitting(made, SEEDS).values():
+        assert record.way == Way(together=3, captured=False, fallbacks=("capture",))
+    assert caplog.messages == [
+        "no CUDA graph could be made, going on without: no kernel image is available for execution on the device"
+    ]
+
+
+@pytest.mark.parametrize("graph", [StandIn, NeverCaptured])
+def test_a_block_that_cannot_be_trained_at_once_is_trained_seed_by_seed(digits, gpu, caplog, monkeypatch, graph):
+    """As where a layer cannot be batched over seeds."""
+    gpu(graph)
+    alone = seed_trainer.train
+
+    def only_alone(learner, *arguments, **options):
+        if learner.seeds and (graph is StandIn or not options["capture"]):
+            raise RuntimeError("Batching rule not implemented for aten::native_batch_norm\nWe could not generate a fallback.")
+        return alone(learner, *arguments, **options)
+
+    monkeypatch.setattr(seed_trainer, "train", only_alone)
+    made = trainer(digits)
+    records = fitting(made, SEEDS)
+    for seed in SEEDS:
+        assert_same_run(records[seed], train(made.settings, made.stream, seed))
+        assert records[seed].way == Way(together=1, captured=False, fallbacks=("capture", "block"))
+    assert caplog.messages[-1] == (
+        "3 seeds at once cannot be trained, going on one by one: Batching rule not implemented for aten::native_batch_norm"
+    )
+    assert made.progress.finished + made.progress.underway == 3
 
 
 def test_a_capture_that_fails_late_begins_again_without(digits, gpu, caplog):
@@ -254,12 +287,24 @@ def test_memory_that_a_capture_lacks_halves_the_block_too(digits, gpu):
     assert all(record.way.captured and record.way.fallbacks[0] == "memory" for record in records.values())
 
 
+def test_one_seed_that_fits_without_graphs_only_is_trained_without(digits, gpu, caplog):
+    gpu(NoMemoryForGraphs)
+    made = trainer(digits)
+    records = fitting(made, [3, 7])
+    for record in records.values():
+        assert record.way == Way(together=1, captured=False, fallbacks=("memory", "memory"))
+    assert caplog.messages == [
+        "out of GPU memory with 2 seeds at once; going on with 1",
+        *["out of GPU memory with one seed; going on without CUDA graphs"] * 2,
+    ]
+
+
 def test_one_seed_that_does_not_fit_and_other_errors_are_passed_on(digits, gpu, little_memory, monkeypatch):
     gpu(StandIn)
     made, sizes = trainer(digits), little_memory(0)
     with pytest.raises(torch.OutOfMemoryError):
         fitting(made, [3, 7])
-    assert sizes == [2, 1]
+    assert sizes == [2, 1, 1]  # the last without graphs
 
     def broken(*_, **__):
         raise RuntimeError("CUDA error: device-side assert triggered")
@@ -280,6 +325,6 @@ def test_run_json_says_how_each_seed_was_trained(digits, gpu, tmp_path):
     told = json.loads((tmp_path / "run.json").read_text())["seeds"]
     ended = {"status": "completed", "diverged_at": None}
     assert told == {
-        "7": ended | {"together": 1, "captured": False, "fallbacks": ["capture"]},
-        "42": ended | {"together": 1, "captured": False, "fallbacks": []},
+        "7": ended | {"together": 1, "captured": False, "fallbacks": ["capture"], "resumed": 0},
+        "42": ended | {"together": 1, "captured": False, "fallbacks": [], "resumed": 0},
     }

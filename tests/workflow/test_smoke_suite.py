@@ -178,7 +178,7 @@ def test_runs_honour_their_contract(smoke: Workflow, run: str) -> None:
     named = {"benchmark", "optimizer", "classes", "settings", "seeds", "code", "versions", "device", "threads"}
     assert named | {"stream_digest", "official", "wall_seconds", "peak_memory_mib"} <= set(facts.index)
     assert (facts["benchmark"], facts["optimizer"]) == (benchmark, optimizer)
-    ended = {"status": "completed", "diverged_at": None, "together": 1, "captured": False, "fallbacks": []}
+    ended = {"status": "completed", "diverged_at": None, "together": 1, "captured": False, "fallbacks": [], "resumed": 0}
     assert facts["seeds"] == {str(seed): ended for seed in seeds}
     assert tasks == facts["tasks"]
 

@@ -1,5 +1,6 @@
 """Replay a function of tensors as a CUDA graph: a whole update is launched at once (docs/architecture.md)."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,15 @@ class _CudaGraph:
         return self.result
 
     def _capture(self) -> tuple[torch.cuda.CUDAGraph, Any]:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream):
-            result = self.function(*self.arguments)
+        graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        gc.collect()  # an older graph that is destroyed during the capture would break it
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            with torch.cuda.graph(graph, stream=self.stream):
+                result = self.function(*self.arguments)
+        finally:
+            if collects:
+                gc.enable()
+            torch.cuda.set_stream(before)  # a capture that fails may leave its own behind
         return graph, result

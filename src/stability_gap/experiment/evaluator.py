@@ -14,6 +14,7 @@ from stability_gap.learners.mlp import CHUNK, MLP, effective_weights, mlp_logits
 from stability_gap.learners.stacked import StackedModel
 
 PADDING = 128
+SEEDS_OF_A_CHUNK = 20  # more at once get smaller ones: activations of 2³¹ numbers are more than GPU kernels count
 
 
 def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
@@ -70,9 +71,12 @@ class ContinualEvaluator:
 
     def _by_forward(self, model: nn.Module, images: Tensor) -> Tensor:
         own = isinstance(model, StackedModel) and images.dim() > self.images.dim()
+        size = (
+            self.chunk * SEEDS_OF_A_CHUNK // max(SEEDS_OF_A_CHUNK, model.seeds) if isinstance(model, StackedModel) else self.chunk
+        )
         forward: Callable[[Tensor], Tensor] = model.each if isinstance(model, StackedModel) and own else model
         was_training = model.training
         model.eval()
-        logits = torch.cat([forward(chunk) for chunk in images.split(self.chunk, int(own))], dim=-2)
+        logits = torch.cat([forward(chunk) for chunk in images.split(max(1, size), int(own))], dim=-2)
         model.train(was_training)
         return logits.to(images.dtype)

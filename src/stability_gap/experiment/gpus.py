@@ -20,17 +20,21 @@ def claim_gpu(folder: Path | None = None) -> int:
     all are held, one is shared, with a line in the log.
     """
     count = torch.cuda.device_count()
-    if count == 1:
-        return 0
     folder = folder or Path(tempfile.gettempdir(), f"stability-gap-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    usable: list[int] = []
     for index in range(count):
-        lock = FileLock(folder / f"gpu-{torch.cuda.get_device_properties(index).uuid}.lock")
+        try:
+            uuid = torch.cuda.get_device_properties(index).uuid
+        except (AssertionError, RuntimeError):
+            continue  # of cards cut into parts (MIG) the driver counts more than a process may use
+        usable.append(index)
+        lock = FileLock(folder / f"gpu-{uuid}.lock")
         try:
             lock.acquire(blocking=False)
         except Timeout:
             continue
         _held.append(lock)
         return index
-    log.warning("all %d GPUs are in use by other jobs: sharing one. Give snakemake --resources gpu=%d.", count, count)
-    return os.getpid() % count
+    log.warning("all GPUs (%d) are in use by other jobs: sharing one. Give snakemake --resources gpu=%d.", *[len(usable)] * 2)
+    return usable[os.getpid() % len(usable)]

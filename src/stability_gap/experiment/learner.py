@@ -1,6 +1,6 @@
 """Build and update a learner: one model with its optimizer, or those of a block of seeds side by side (PROTOCOL §1-2)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -136,6 +136,32 @@ class Learner:
         """Hear that the next update has a new task, which nobody but an oracle makes use of."""
         if self._settings.reset_at_switch:
             clear_state(self.optimizer, self._settings)
+
+    def state(self) -> dict[str, Any]:
+        """All that its later updates depend on, as tensors and plain values; some of the tensors go on changing.
+
+        What an imported optimizer keeps beside its `state_dict`, nobody knows.
+        """
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "entropy": self.entropy,
+            "trace": None if self._trace is None else self._trace.gain,
+            "average": None if self._average is None else self._average.model.state_dict(),
+            "proximal": None if self.proximal is None else self.proximal.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the `state` of a learner of the same settings and seed."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.entropy.copy_(state["entropy"])
+        if self._trace is not None:
+            self._trace.gain = state["trace"]
+        if self._average is not None:
+            self._average.model.load_state_dict(state["average"])
+        if self.proximal is not None:
+            self.proximal.restore(state["proximal"])
 
     @contextmanager
     def evaluated(self) -> Iterator[nn.Module]:

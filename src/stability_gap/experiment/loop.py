@@ -6,6 +6,7 @@ from typing import Protocol
 from torch import Tensor
 
 from stability_gap.experiment.augmentation import Crops
+from stability_gap.experiment.checkpoint import Checkpoint
 from stability_gap.experiment.cuda_graph import captured
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.evaluation import Evaluation
@@ -32,6 +33,7 @@ def train(
     timeline: Timeline,
     *,
     watchers: Sequence[Watcher] = (),
+    checkpoint: Checkpoint | None = None,
     progress: Callable[[int], None] | None = None,
     capture: bool = False,
     until: int | None = None,
@@ -40,11 +42,13 @@ def train(
 
     Within a step: what some learners are told or shown before it; the minibatch and the learning rates of this update; the
     learner's update; its row of the record; continual evaluation where the timeline has one, with the gains frozen; the watchers;
-    progress. A seed that diverged stops; in a block it goes on beside the others, and what it computes is dropped.
+    progress; the checkpoint. A seed that diverged stops; in a block it goes on beside the others, and what it computes is
+    dropped.
 
     Args:
-        rates: (T, 2), see `learners.rates`. progress: called with the number of finished iterations. capture: replay update and
-        evaluation as CUDA graphs. until: stop after so many updates; what was not reached is blank, as after a divergence.
+        rates: (T, 2), see `learners.rates`. checkpoint: where the run goes on from and what keeps how far it is. progress: called
+        with the number of finished iterations, and once before the first. capture: replay update and evaluation as CUDA graphs.
+        until: stop after so many updates; what was not reached is blank, as after a divergence.
 
     Errors: CaptureFailed.
     """
@@ -61,7 +65,10 @@ def train(
 
     if capture:
         advance = captured(advance)
-    for update, rates_now in enumerate(rates[:until].unbind()):
+    start = checkpoint.resume(learner, recorder, evaluation) if checkpoint is not None else 0
+    if progress is not None:
+        progress(start)
+    for update, rates_now in enumerate(rates[start:until].unbind(), start):
         if update in switches:
             learner.switch()
         if learner.proximal is not None and learner.proximal.is_due(update):
@@ -76,4 +83,6 @@ def train(
             watcher.see(update + 1, step)
         if progress is not None:
             progress(update + 1)
+        if checkpoint is not None:
+            checkpoint.see(update + 1, learner, recorder, evaluation)
     return records(recorder, evaluation, timeline)

@@ -1,9 +1,12 @@
 """Set the machine up for a run and ask it about itself: device, determinism, rounding, memory."""
 
 import contextlib
+import logging
 import os
 import resource
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 
 import torch
@@ -12,16 +15,35 @@ from stability_gap.errors import UserError
 from stability_gap.experiment.gpus import claim_gpu
 from stability_gap.learners.linear import has_bfloat16
 
+log = logging.getLogger(__name__)
+
+
+# What cuBLAS and cuDNN also say where memory for a handle or a workspace is lacking.
+ALSO_OUT_OF_MEMORY = ("CUBLAS_STATUS_NOT_INITIALIZED", "unable to find an engine")
+
 
 def resolve_device(device: str) -> torch.device:
     """'auto' is CUDA where there is one, on a GPU that no other job has. Errors: UserError where CUDA is asked for and absent."""
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise UserError("device: 'cuda' is not available on this machine; write device: auto or cpu in config.yaml.")
-    if not available or device == "cpu":
+    if device == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        why = why_no_gpu()
+        if device == "cuda":
+            raise UserError(f"device: 'cuda' is not available on this machine ({why}); write device: auto or cpu in config.yaml.")
+        if shutil.which("nvidia-smi") is not None:
+            log.warning("there seems to be a GPU, but it cannot be used, so this runs on the CPU: %s", why)
         return torch.device("cpu")
     torch.cuda.set_device(index := claim_gpu())
     return torch.device("cuda", index)
+
+
+def why_no_gpu() -> str:
+    """What torch says when CUDA is asked for where it is not available: one sentence without its full stop."""
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+    return "no GPU is visible"
 
 
 def check_precision(precision: str, device: torch.device) -> None:
@@ -38,6 +60,11 @@ def make_deterministic(threads: int, precision: str) -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads memory before writing it
+
+
+def clocks() -> dict[str, float]:
+    """Seconds since some moment: of the wall, and of all cores of this process, whatever else runs beside it."""
+    return {"wall_seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
 
 
 @contextlib.contextmanager
@@ -61,7 +88,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     """Tell whether memory ran out. torch, cuBLAS and cuDNN each say it in their own way, also as the reason of another error."""
     if error is None:
         return False
-    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory")
+    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory", *ALSO_OUT_OF_MEMORY)
     told = isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in texts)
     return told or is_out_of_memory(error.__context__)
 

@@ -35,6 +35,11 @@ class Recorder:
         shape = (updates, len(self.names), *learner.seeds)
         self.rows = torch.full(shape, torch.nan, dtype=learner.dtype, device=learner.device)
 
+    def restore(self, rows: Tensor) -> None:
+        """Go on with rows that were recorded, (T, columns[, S]); the learner is already where the last of them left it."""
+        self.rows.copy_(rows)
+        torch._foreach_copy_(self._before, [parameter.detach() for parameter in self._parameters])
+
     @torch.no_grad()
     def row(self, step: Step) -> Tensor:
         """The row of an update, after the optimizer's step: (columns[, S])."""
@@ -67,12 +72,15 @@ class Way:
     """How a seed was trained.
 
     together: seeds that were trained at once. captured: as CUDA graphs. fallbacks: why not as it was meant to be, in order:
-    memory (the block was halved), capture (no graph could be made), rehearsal (the block was not the plain loop).
+    memory (the block was halved, or one seed done without graphs), capture (no graph could be made), block (it could not be
+    trained at once), rehearsal (the block was not the plain loop). resumed: the
+    update after which it went on from a checkpoint, 0 where it was trained in one go.
     """
 
     together: int = 1
     captured: bool = False
     fallbacks: tuple[str, ...] = ()
+    resumed: int = 0
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import importlib
 import logging
 import platform
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ import torch
 from stability_gap import provenance
 from stability_gap.errors import UserError
 from stability_gap.experiment import run_file
+from stability_gap.experiment.checkpoint import Checkpoints, may_go_on
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.donor import read_donors
 from stability_gap.experiment.machine import (
     check_precision,
+    clocks,
     flush_denormals,
     make_deterministic,
     name_lack_of_memory,
@@ -51,7 +52,7 @@ def train_cell(
     Args:
         donors: folders of the runs whose learning rates or gains are read, where `settings` say so. watchers: module:Class each.
     """
-    started = time.perf_counter()
+    started = clocks()
     place = resolve_device(device)
     check_precision(settings.precision, place)
     make_deterministic(threads, settings.precision)
@@ -60,10 +61,17 @@ def train_cell(
     updates = stream.tasks * settings.iterations
     followed = _followed(settings, seeds, updates, donors)
     watching = [_Watching(target) for target in watchers]
+    made_by = {"code": provenance.code_digest("experiment.run"), "versions": provenance.versions(), "threads": threads}
+    checkpoints = None
+    if place.type == "cpu" and not watching and may_go_on(settings):
+        rounding = torch.backends.cpu.get_cpu_capability()
+        depends_on = {"settings": settings.model_dump(mode="json"), "stream": stream_facts.digest, "processor": rounding}
+        checkpoints = Checkpoints(output, depends_on | made_by)
     progress = Progress(f"{settings.benchmark} {settings.optimizer}", len(seeds), updates)
     with flush_denormals(), name_lack_of_memory(settings.benchmark):
         on_device = DeviceStream(stream, settings, place)
-        records = train_seeds(SeedTrainer(settings, on_device, followed, progress, tuple(watching)), seeds)
+        trainer = SeedTrainer(settings, on_device, followed, progress, tuple(watching), checkpoints)
+        records = train_seeds(trainer, seeds)
     for seed, record in records.items():
         if record.diverged_at is not None:
             log.warning(
@@ -71,6 +79,7 @@ def train_cell(
             )
     for each in watching:
         each.finish(output)
+    earlier = checkpoints.spent() if checkpoints is not None else dict.fromkeys(started, 0.0)
     facts: dict[str, Any] = {
         "benchmark": settings.benchmark,
         "optimizer": settings.optimizer,
@@ -80,17 +89,18 @@ def train_cell(
         "settings": settings.model_dump(mode="json"),
         "stream_digest": stream_facts.digest,
         "official": stream_facts.official,
-        "code": provenance.code_digest("experiment.run"),
-        "versions": provenance.versions(),
+        **made_by,
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if place.type == "cuda" else "cpu",
         "processor": platform.processor() or platform.machine(),
-        "threads": threads,
-        "wall_seconds": round(time.perf_counter() - started, 3),
+        **{name: round(earlier[name] + now - started[name], 3) for name, now in clocks().items()},
         "peak_memory_mib": round(peak_memory() / 2**20, 1),
-        "peak_gpu_memory_mib": round(torch.cuda.max_memory_allocated() / 2**20, 1) if place.type == "cuda" else None,
+        "peak_gpu_memory_mib": round(torch.cuda.max_memory_reserved() / 2**20, 1) if place.type == "cuda" else None,
+        "cuda": f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}" if place.type == "cuda" else None,
     }
     run_file.write(records, facts, output)
+    if checkpoints is not None:
+        checkpoints.remove()
 
 
 def _followed(settings: CellSettings, seeds: list[int], updates: int, folders: Sequence[Path]) -> dict[int, Donor]:

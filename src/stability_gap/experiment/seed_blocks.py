@@ -1,17 +1,18 @@
 """Train the seeds of a job: one after the other, or on a GPU in blocks, which are checked before they count.
 
-Nothing is taken for granted of a GPU: a block is first held against the plain loop, a capture that fails is done without, a block
-that does not fit is halved. Each fallback is a line in the log and stands in run.json.
+Nothing is taken for granted of a GPU: a block is first held against the plain loop, graphs or blocks that fail are done without,
+and a block that does not fit is halved. Each fallback is a line in the log and stands in run.json.
 """
 
+import contextlib
 import gc
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from stability_gap.experiment.cuda_graph import CaptureFailed
 from stability_gap.experiment.machine import is_out_of_memory
 from stability_gap.experiment.recording import Record
 from stability_gap.experiment.seed_trainer import SeedTrainer
@@ -36,36 +37,61 @@ def train_seeds(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
     return {seed: record for block in blocks for seed, record in fitting(trainer, block).items()}
 
 
-def fitting(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
-    """Train a block; where memory runs out, half of it and then the other. Errors: RuntimeError where one seed does not fit."""
+def fitting(trainer: SeedTrainer, seeds: list[int], captures: Sequence[bool] = (True, False)) -> dict[int, Record]:
+    """Train a block; where memory runs out, half of it and then the other, and one seed without graphs, which need memory too.
+
+    Errors: RuntimeError where one seed does not fit.
+    """
     try:
-        return checked(trainer, seeds)
+        return checked(trainer, seeds, captures)
     except RuntimeError as error:
-        if len(seeds) == 1 or not is_out_of_memory(error):
+        if not is_out_of_memory(error) or (len(seeds) == 1 and captures == (False,)):
             raise
-    gc.collect()  # only here, when the error is gone that held on to tensors
-    torch.cuda.empty_cache()
+    forget_tensors()  # only here, when the error is gone that held on to them
+    if len(seeds) == 1:
+        log.warning("out of GPU memory with one seed; going on without CUDA graphs")
+        return _fallen_back(["memory"], fitting(trainer, seeds, (False,)))
     half = len(seeds) - len(seeds) // 2
     log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), half)
-    return _fallen_back("memory", fitting(trainer, seeds[:half]) | fitting(trainer, seeds[half:]))
+    return _fallen_back(["memory"], fitting(trainer, seeds[:half]) | fitting(trainer, seeds[half:]))
 
 
-def checked(trainer: SeedTrainer, seeds: list[int], capture: bool = True) -> dict[int, Record]:
-    """Train a block as CUDA graphs, or without where they cannot be made; seed by seed where the block is not the plain loop."""
-    try:
-        difference = rehearse(trainer, seeds, capture)
-        if difference <= TOLERANCE[trainer.settings.precision]:
-            return trainer.block(seeds, capture)
-    except CaptureFailed as error:
-        log.warning("no CUDA graph could be made, going on without: %s", str(error).partition("\n")[0])
-        difference = None
-    if difference is None:  # only here, when the error is gone that held on to tensors
-        return _fallen_back("capture", checked(trainer, seeds, capture=False))
-    log.warning(
-        "%d seeds at once differ from one by one by %.2g within %d updates; going on one by one",
-        *(len(seeds), difference, REHEARSED),
-    )
-    return _fallen_back("rehearsal", {seed: trainer.one(seed) for seed in seeds})
+def checked(trainer: SeedTrainer, seeds: list[int], captures: Sequence[bool] = (True, False)) -> dict[int, Record]:
+    """Train a block as CUDA graphs; without, where that fails; seed by seed where a block fails or is not the plain loop.
+
+    captures: whether as graphs, in the order of the attempts. Errors: RuntimeError where memory runs out or one seed fails.
+    """
+    reasons: list[str] = []
+    for capture in captures:
+        try:
+            difference = rehearse(trainer, seeds, capture)
+            if difference <= TOLERANCE[trainer.settings.precision]:
+                return _fallen_back(reasons, trainer.block(seeds, capture))
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            told, reason = str(error).partition("\n")[0], "capture" if capture else "block"
+            if capture:
+                log.warning("no CUDA graph could be made, going on without: %s", told)
+            else:
+                log.warning("%d seeds at once cannot be trained, going on one by one: %s", len(seeds), told)
+        else:
+            log.warning(
+                "%d seeds at once differ from one by one by %.2g within %d updates; going on one by one",
+                *(len(seeds), difference, REHEARSED),
+            )
+            reasons.append("rehearsal")
+            break
+        reasons.append(reason)
+        forget_tensors()
+    return _fallen_back(reasons, {seed: trainer.one(seed) for seed in seeds})
+
+
+def forget_tensors() -> None:
+    """Free what an attempt that failed left on the GPU."""
+    gc.collect()
+    with contextlib.suppress(RuntimeError):  # some versions refuse it after a capture that failed, and it is no must
+        torch.cuda.empty_cache()
 
 
 def rehearse(trainer: SeedTrainer, seeds: list[int], capture: bool) -> float:
@@ -93,9 +119,9 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.max(np.abs(a - b)[size > 0] / size[size > 0], initial=0.0))
 
 
-def _fallen_back(reason: str, records: dict[int, Record]) -> dict[int, Record]:
-    """The records with one more reason, in front of what happened later."""
+def _fallen_back(reasons: Sequence[str], records: dict[int, Record]) -> dict[int, Record]:
+    """The records with more reasons, in front of what happened later."""
     return {
-        seed: replace(record, way=replace(record.way, fallbacks=(reason, *record.way.fallbacks)))
+        seed: replace(record, way=replace(record.way, fallbacks=(*reasons, *record.way.fallbacks)))
         for seed, record in records.items()
     }

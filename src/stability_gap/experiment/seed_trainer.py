@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from stability_gap.experiment.checkpoint import Checkpoint, Checkpoints
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.learner import Learner, learner_of_block, learner_of_seed
 from stability_gap.experiment.loop import Watcher, train
@@ -24,7 +25,8 @@ class SeedTrainer:
     """Trains seeds of one cell on one stream.
 
     donors: seed -> learning rate and gain of the run that it reads, (T,) each, where the settings say so. progress: hears of
-    every update. watchers: make one for each learner, of (learner, timeline, its seeds). pace: factor of all learning rates.
+    every update. watchers: make one for each learner, of (learner, timeline, its seeds). checkpoints: of seeds in
+    the plain loop. pace: factor of all learning rates.
     """
 
     settings: CellSettings
@@ -32,6 +34,7 @@ class SeedTrainer:
     donors: Mapping[int, Donor] = field(default_factory=dict)
     progress: Progress | None = None
     watchers: tuple[WatcherMaker, ...] = ()
+    checkpoints: Checkpoints | None = None
     pace: float = 1.0
 
     @property
@@ -58,8 +61,9 @@ class SeedTrainer:
         """Train one seed: the plain loop, and the reference for blocks. `until`: so many updates only."""
         rates, stream = self.rates(seed), self.stream.of_seed(seed)
         learner = learner_of_seed(self.settings_of(seed), stream, seed, rates)
-        (record,) = self._train(learner, stream, [seed], rates, until=until)
-        return record
+        checkpoint = self.checkpoints.of(seed) if self.checkpoints is not None else None
+        (record,) = self._train(learner, stream, [seed], rates, until=until, checkpoint=checkpoint)
+        return record if checkpoint is None else replace(record, way=replace(record.way, resumed=checkpoint.resumed))
 
     def block(self, seeds: list[int], capture: bool = False, until: int | None = None) -> dict[int, Record]:
         """Train several seeds at once, as one batched model: what `one` does with each. Errors: CaptureFailed."""
@@ -76,6 +80,7 @@ class SeedTrainer:
         rates: Tensor,
         capture: bool = False,
         until: int | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> list[Record]:
         draws = [draw_run(self.settings, stream, seed) for seed in seeds]
         try:
@@ -86,6 +91,7 @@ class SeedTrainer:
                 rates,
                 self.timeline,
                 watchers=[make(learner, self.timeline, seeds) for make in self.watchers],
+                checkpoint=checkpoint,
                 progress=self.progress.begin(seeds) if self.progress is not None else None,
                 capture=capture,
                 until=until,

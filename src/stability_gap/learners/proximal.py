@@ -1,5 +1,8 @@
 """Layerwise proximal replay (Yoo et al., ICML 2024; PROTOCOL §3, lpr): gradients that change old representations little."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -46,6 +49,14 @@ class Proximal:
             outer = inputs.mT @ inputs / len(inputs)
             # inv_ex raises nothing: a run that diverges is recorded as such.
             self._inverses.append(torch.linalg.inv_ex(one + self.settings.omega * outer).inverse)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes: the inverses, and how far the random stream is."""
+        return {"inverses": self._inverses, "random": self.random.bit_generator.state}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self._inverses, self.random.bit_generator.state = state["inverses"], state["random"]
 
     @torch.no_grad()
     def apply(self) -> None:

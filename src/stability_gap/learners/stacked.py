@@ -18,11 +18,13 @@ class StackedModel(nn.Module):
     Every parameter and buffer gets a leading axis of S: gains, batch statistics and running statistics are each model's own.
 
     Attributes:
-        stacked: parameters by name, (S, ...), leaves that an optimizer can train. buffers_of: buffers by name, (S, ...).
+        seeds: S. stacked: parameters by name, (S, ...), leaves that an optimizer can train.
+        buffers_of: buffers by name, (S, ...).
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
         super().__init__()
+        self.seeds = len(models)
         self.one = copy.deepcopy(models[0])  # gives the structure and the mode (train or eval); its own numbers are not used
         for module in self.one.modules():
             if isinstance(module, Linear):

@@ -1,0 +1,185 @@
+"""A run that was killed and goes on has the bytes of one that was not."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from cells import CONFIG, SEED, assert_same_run, augmented, cell, cnn_cell, coloured_images, small_cell
+
+from stability_gap.experiment import checkpoint
+from stability_gap.experiment.checkpoint import Checkpoint, Checkpoints, may_go_on
+from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.progress import Progress
+from stability_gap.experiment.recording import Record
+from stability_gap.experiment.seed_trainer import SeedTrainer
+from stability_gap.experiment.settings import CellSettings
+from stability_gap.tasks.streams import Stream
+
+RUN = {"settings": "these"}
+UPDATES = 30  # of small_cell
+
+
+class Killed(BaseException):
+    """What no code handles."""
+
+
+class KilledAt(Progress):
+    """A progress that ends the job after some updates."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__("killed", 1, UPDATES)
+        self.last_update = last
+
+    def begin(self, seeds):
+        def report(iteration: int) -> None:
+            if iteration > self.last_update:
+                raise Killed
+
+        return report
+
+
+@pytest.fixture(autouse=True)
+def at_every_update(monkeypatch) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+
+
+def optimizers() -> list[str]:
+    """All that the digits are trained with and that can go on."""
+    whole = {name for suite in ("controls", "digits", "stress") for name in CONFIG.suites[suite].optimizers}
+    return sorted(name for name in whole if may_go_on(cell(name)))
+
+
+def on_device(settings: CellSettings, stream: Stream) -> DeviceStream:
+    return DeviceStream(stream, settings, torch.device("cpu"))
+
+
+def interrupted(settings: CellSettings, stream: Stream, folder: Path, *ends: int) -> Record:
+    """Train one seed in several jobs, each of which ends after the update, and the last of which ends well."""
+    for end in ends:
+        trainer = SeedTrainer(settings, on_device(settings, stream), progress=KilledAt(end), checkpoints=Checkpoints(folder, RUN))
+        with pytest.raises(Killed):
+            trainer.one(SEED)
+    return SeedTrainer(settings, on_device(settings, stream), checkpoints=Checkpoints(folder, RUN)).one(SEED)
+
+
+def assert_goes_on(settings: CellSettings, stream: Stream, folder: Path, *ends: int) -> None:
+    whole = SeedTrainer(settings, on_device(settings, stream)).one(SEED)
+    parts = interrupted(settings, stream, folder, *ends)
+    assert parts.way.resumed == ends[-1]
+    assert whole.way.resumed == 0
+    assert_same_run(whole, parts)
+
+
+@pytest.mark.parametrize("optimizer", optimizers())
+def test_every_optimizer_goes_on_as_if_nothing_had_been(digits, optimizer, tmp_path):
+    assert_goes_on(small_cell(optimizer), digits, tmp_path, 4, 6, 17)  # 6: the last before a switch
+
+
+@pytest.mark.parametrize("optimizer", ["ngm_sgd", "msgd", "adam", "msgd_plain_head"])
+@pytest.mark.parametrize("test_images", [False, True])
+def test_a_cnn_goes_on_with_its_batch_statistics_and_crops(optimizer, test_images, tmp_path):
+    assert_goes_on(cnn_cell(optimizer, **augmented(test_images)), coloured_images(), tmp_path, 5)
+
+
+def test_a_run_that_diverged_stays_diverged(digits, tmp_path):
+    settings = small_cell("sgd")
+    wild = settings.optimizer_settings.model_copy(update={"learning_rate": 1e6})
+    settings = settings.model_copy(update={"optimizer_settings": wild})
+    whole = SeedTrainer(settings, on_device(settings, digits)).one(SEED)
+    assert whole.diverged_at is not None
+    for _ in range(2):  # the second job finds the end of the first
+        again = SeedTrainer(settings, on_device(settings, digits), checkpoints=Checkpoints(tmp_path, RUN)).one(SEED)
+        assert_same_run(whole, again)
+
+
+def test_a_seed_that_is_finished_is_not_trained_again(digits, tmp_path):
+    settings = small_cell("ngm_sgd")
+    first = interrupted(settings, digits, tmp_path)
+    seen: list[int] = []
+    watched = SeedTrainer(
+        settings, on_device(settings, digits), checkpoints=Checkpoints(tmp_path, RUN), watchers=(watcher(seen),)
+    )
+    assert_same_run(first, watched.one(SEED))
+    assert seen == []
+
+
+def watcher(seen: list[int]):
+    class See:
+        def see(self, iteration: int, step: object) -> None:
+            seen.append(iteration)
+
+    return lambda *_: See()
+
+
+def half_a_run(folder: Path, digits: Stream) -> Path:
+    settings = small_cell("msgd")
+    trainer = SeedTrainer(settings, on_device(settings, digits), progress=KilledAt(15), checkpoints=Checkpoints(folder, RUN))
+    with pytest.raises(Killed):
+        trainer.one(SEED)
+    return folder / f"checkpoint_{SEED}.pt"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: content[: len(content) // 2], "is damaged, so the run begins anew"),
+        (lambda content: b"", "is damaged, so the run begins anew"),
+        (lambda content: content[:2000] + bytes([content[2000] ^ 1]) + content[2001:], "is damaged, so the run begins anew"),
+    ],
+)
+def test_a_damaged_file_is_not_gone_on_from(digits, tmp_path, caplog, damage, words):
+    file = half_a_run(tmp_path, digits)
+    file.write_bytes(damage(file.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        record = interrupted(small_cell("msgd"), digits, tmp_path)
+    assert words in caplog.text
+    assert record.way.resumed == 0
+    assert_same_run(record, SeedTrainer(small_cell("msgd"), on_device(small_cell("msgd"), digits)).one(SEED))
+
+
+def test_the_file_of_another_run_is_not_gone_on_from(digits, tmp_path, caplog):
+    half_a_run(tmp_path, digits)
+    settings = small_cell("msgd")
+    other = SeedTrainer(settings, on_device(settings, digits), checkpoints=Checkpoints(tmp_path, {"settings": "others"}))
+    assert other.one(SEED).way.resumed == 0
+    assert "is of another run, so the run begins anew" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_costs_no_run(digits, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    interrupted(small_cell("msgd"), digits, tmp_path / "file")
+    assert "no checkpoint after update 1: cannot write" in caplog.text
+
+
+def test_short_runs_write_none(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 300.0)
+    interrupted(small_cell("msgd"), digits, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_earlier_jobs_spent_is_counted_once(digits, tmp_path, monkeypatch):
+    now = {"wall_seconds": 0.0, "cpu_seconds": 0.0}
+    monkeypatch.setattr(checkpoint, "clocks", lambda: dict(now))
+    first = Checkpoint(tmp_path / "c.pt", RUN, spent={"wall_seconds": 5.0, "cpu_seconds": 1.0})
+    now.update(wall_seconds=10.0, cpu_seconds=7.0)
+
+    class Part:
+        rows = accuracy = loss = None
+
+        def state(self) -> dict[str, object]:
+            return {}
+
+        def restore(self, *_: object) -> None:
+            pass
+
+    first.see(3, Part(), Part(), Part())  # type: ignore[arg-type]
+    second = Checkpoint(tmp_path / "c.pt", RUN)
+    assert second.resume(Part(), Part(), Part()) == 3  # type: ignore[arg-type]
+    assert second.spent == {"wall_seconds": 15.0, "cpu_seconds": 8.0}
+
+
+@pytest.mark.parametrize("optimizer", ["nag", "sgd_matched"])
+def test_what_may_keep_more_than_it_tells_does_not_go_on(optimizer):
+    assert not may_go_on(cell(optimizer))
+    assert may_go_on(cell("sgd"))
