@@ -1,12 +1,16 @@
 """A run that was killed and goes on has the bytes of one that was not."""
 
 import logging
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from cells import CONFIG, SEED, assert_same_run, augmented, cell, cnn_cell, coloured_images, small_cell
 
+from stability_gap import files
 from stability_gap.experiment import checkpoint
 from stability_gap.experiment.checkpoint import Checkpoint, Checkpoints, may_go_on
 from stability_gap.experiment.device_stream import DeviceStream
@@ -14,6 +18,7 @@ from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.recording import Record
 from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import CellSettings
+from stability_gap.tasks.prepare import prepare_dataset, prepare_stream
 from stability_gap.tasks.streams import Stream
 
 RUN = {"settings": "these"}
@@ -183,3 +188,45 @@ def test_what_earlier_jobs_spent_is_counted_once(digits, tmp_path, monkeypatch):
 def test_what_may_keep_more_than_it_tells_does_not_go_on(optimizer):
     assert not may_go_on(cell(optimizer))
     assert may_go_on(cell("sgd"))
+
+
+# --- a job that is killed -----------------------------------------------------------------------------------------------
+
+JOB = """
+import sys
+from pathlib import Path
+from stability_gap.experiment import checkpoint
+from stability_gap.experiment.run import train_cell
+from stability_gap.experiment.settings import CellSettings
+checkpoint.SECONDS_BETWEEN = 0.0
+settings = CellSettings.model_validate_json(sys.argv[1])
+train_cell(settings, Path(sys.argv[2]), [3, 7], Path(sys.argv[3]), threads=1, device="cpu")
+"""
+
+
+def test_a_job_that_is_killed_loses_neither_finished_seeds_nor_its_place(tmp_path):
+    """Killed in the second of two seeds. The folder is that of one job, but for times."""
+    prepare_dataset("digits", CONFIG.datasets["digits"], tmp_path, tmp_path / "data")
+    prepare_stream("split_digits", CONFIG.benchmarks["split_digits"].stream, tmp_path / "data", tmp_path / "stream")
+    settings = small_cell("ngm_sgd", iterations=30)
+
+    def job(output: Path) -> subprocess.Popen:
+        command = [sys.executable, "-c", JOB, settings.model_dump_json(), str(tmp_path / "stream"), str(output)]
+        return subprocess.Popen(command)
+
+    assert job(tmp_path / "whole").wait() == 0
+    parts = tmp_path / "parts"
+    process = job(parts)
+    while not (parts / "checkpoint_7.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert not (parts / "run.json").exists()
+    assert job(parts).wait() == 0
+    assert sorted(path.name for path in parts.iterdir()) == ["evaluations.parquet", "run.json", "training.parquet"]
+    for name in ("evaluations.parquet", "training.parquet"):
+        assert files.digest(parts / name) == files.digest(tmp_path / "whole" / name)
+    resumed = {seed: each["resumed"] for seed, each in files.read_json(parts / "run.json")["seeds"].items()}
+    assert resumed["3"] == 150  # it was finished
+    assert 0 < resumed["7"] < 150

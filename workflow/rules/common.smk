@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -74,10 +75,18 @@ shell.prefix(
 # Where raw data lies changes no result, so it is no param: jobs find it in the environment.
 os.environ.update(STABILITY_GAP_DATA_ROOT=CONFIG.data_root)
 
+
+def lists_a_gpu():
+    """Whether the driver works and has a GPU that CUDA_VISIBLE_DEVICES does not hide; torch is not asked, it takes seconds."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return False
+    if shutil.which("nvidia-smi") is None:
+        return False
+    return b"GPU " in subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout
+
+
 # A GPU is asked for where runs will use one: profiles say how many there are.
-USES_GPU = CONFIG.device == "cuda" or (
-    CONFIG.device == "auto" and shutil.which("nvidia-smi") is not None
-)
+USES_GPU = CONFIG.device == "cuda" or (CONFIG.device == "auto" and lists_a_gpu())
 
 
 wildcard_constraints:
