@@ -46,10 +46,21 @@ def mean(suite: str, benchmark: str, optimizer: str, metric: str) -> float:
 
 def difference(suite: str, benchmark: str, metric: str, a: str, b: str, factor: float = 1, digits: int = 3) -> str:
     """Mean difference a − b over seeds with its 95 % t interval, as text: "−0.012 [−0.020, −0.004]"."""
-    pairs = (_seeds(suite, benchmark, metric, a) - _seeds(suite, benchmark, metric, b)).dropna().to_numpy() * factor
-    low, high = t_interval(pairs)
-    middle, low, high = (f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−") for value in (pairs.mean(), low, high))
+    return _interval(factor * (_seeds(suite, benchmark, metric, a) - _seeds(suite, benchmark, metric, b)), digits)
+
+
+def _interval(differences: pd.Series, digits: int) -> str:
+    pairs = differences.dropna().to_numpy()
+    ends = (pairs.mean(), *t_interval(pairs))
+    middle, low, high = (f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−") for value in ends)
     return f"{middle} [{low}, {high}]"
+
+
+def later(suite: str, benchmark: str, metric: str, a: str, b: str) -> str:
+    """As `difference`, of the mean over all switches but the first of a metric that each switch has."""
+    rows = table(suite, "metrics.parquet").query("benchmark == @benchmark and metric == @metric and context > 2")
+    means = rows.pivot_table("value", index="seed", columns="optimizer", aggfunc="mean")
+    return _interval(means[a] - means[b], 3)
 
 
 def row(suite: str, name: str, **keys: object) -> pd.Series:
@@ -97,6 +108,7 @@ def page(_old: str = "") -> str:
     functions = {
         "mean": mean,
         "difference": difference,
+        "later": later,
         "row": row,
         "holds": holds,
         "curvature": curvature,
