@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from stability_gap.analysis import figure_data
 from stability_gap.analysis.runs import BenchmarkRuns
@@ -67,11 +67,14 @@ def draw_benchmark(runs: BenchmarkRuns, looks: Looks, terms: Mapping[str, float]
 
 def _log_axis(axes: Axes, loss: pd.DataFrame) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     means = loss["mean"]
     means = means[(means > 0) & (means < math.inf)]
     if len(means):
         axes.set_ylim(max(means.min() * 0.7, min(_LOSS_FLOOR, means.max() / 2)), means.max() * 1.4)
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _name_contexts(axes: Axes, starts: dict[int, int], last: int) -> None:

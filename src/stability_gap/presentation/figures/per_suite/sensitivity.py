@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from stability_gap.presentation import panels, scales, style
@@ -25,6 +26,7 @@ QUANTITIES = {"final": "Final accuracy (%)", "avg_sg_previous": "Gap, task befor
 _LOWEST = 0.6
 """Final accuracy that has the darkest colour, as has anything below."""
 SELECTED = {"final": "o", "anytime": "s"}
+_CHOSEN = {"final": "chosen by final accuracy", "anytime": "chosen along the stream"}
 _DECAY, _DRIVE = "gain.gamma", "gain.eta"
 
 
@@ -75,7 +77,20 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
                 axes.set_title(looks.benchmark(benchmark) if place == 0 else "", loc="left")
                 if rows == 2:
                     _draw_gain(grid[1, column], modulated[modulated["benchmark"] == benchmark], quantity, title)
-        panels.legend_below(figure, panels.handles(shown, markers_only=True))
+        rings = [
+            Line2D(
+                [],
+                [],
+                linewidth=0,
+                marker=marker,
+                markersize=6,
+                markerfacecolor="none",
+                color=style.INK,
+                label=_CHOSEN[criterion],
+            )
+            for criterion, marker in SELECTED.items()
+        ]
+        panels.legend_below(figure, [*panels.handles(shown, markers_only=True), *rings])
         style.freeze(figure)
         for axes in grid[0, ::2]:
             scales.choose_ticks(axes, "y")
