@@ -288,7 +288,7 @@ def refuse_other_settings(jobs):
     """Stop where a finished run that jobs read, and none makes again, has other settings than the configuration."""
     made = {file for job in jobs for file in job.output}
     read = {file for job in jobs for file in job.input} - made
-    found = [Path(file) for file in sorted(read) if file.endswith("/run.json")]
+    found = [Path(file) for file in sorted(read) if Path(file).name == "run.json"]
     try:
         configuration.check_finished_runs(CONFIG, found)
     except UserError as error:
