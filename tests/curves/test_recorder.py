@@ -74,6 +74,7 @@ def test_a_run_that_diverged_is_recorded_as_nan():
 
 
 @pytest.mark.parametrize("values", [[torch.tensor(0.5, requires_grad=True)] * 2, torch.tensor([0.5, 0.5]), np.array([0.5, 0.5])])
+@pytest.mark.filterwarnings("error")
 def test_tensors_and_arrays_are_taken_as_sequences(values):
     """Those of a GPU too, which numpy refuses to convert as it does those that require a gradient."""
     recorder = Recorder(switches=[])

@@ -124,6 +124,11 @@ def _whole(value: object, name: str) -> int:
     return int(number)
 
 
+def _number(value: Any) -> float:
+    """A number, whatever holds it; torch warns of a tensor that is still part of a graph."""
+    return float(value.detach() if hasattr(value, "detach") else value)
+
+
 def _per_task(values: PerTask | None, name: str, where: str) -> dict[int, float]:
     """Bring values into the form task -> value."""
     if values is None:
@@ -135,6 +140,6 @@ def _per_task(values: PerTask | None, name: str, where: str) -> dict[int, float]
             one = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
             sequence: Any = [values] if one else values
             pairs = list(enumerate(sequence, start=1))
-        return {_whole(task, "task"): float(value) for task, value in pairs}
+        return {_whole(task, "task"): _number(value) for task, value in pairs}
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {name} is {values!r}; give numbers by task, such as {{1: 0.9, 2: 0.8}}.") from error
