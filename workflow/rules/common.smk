@@ -78,9 +78,8 @@ os.environ.update(STABILITY_GAP_DATA_ROOT=CONFIG.data_root)
 
 def lists_a_gpu():
     """Whether the driver works and has a GPU that CUDA_VISIBLE_DEVICES does not hide; torch is not asked, it takes seconds."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
-        return False
-    if shutil.which("nvidia-smi") is None:
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1")
+    if hidden or shutil.which("nvidia-smi") is None:
         return False
     return b"GPU " in subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout
 

@@ -61,10 +61,7 @@ def draw_dots(axes: Axes, seeds: pd.DataFrame, metric: str, rows: str, order: Se
         scales.set_accuracy_axis(axes, "x")
         axes.set_xlim(*scales.accuracy_limits(values[metric]))  # an interval may reach beyond 1
     else:
-        low, high = axes.get_xlim()
-        axes.set_xlim(
-            low, high * 1.2 if high > 0 else high
-        )  # where the axis is logarithmic, its margin is less than half a marker
+        axes.set_xlim(right=max(axes.get_xlim()[1], 1.2 * axes.get_xlim()[1]))  # half a marker, where the axis is logarithmic
         scales.set_gap_axis(axes, "x")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=style.FAINT, linewidth=0.5)
