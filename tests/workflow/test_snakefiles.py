@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_workflow import REPOSITORY, Job, Workflow, counts, jobs_in
+from real_workflow import FULL, REPOSITORY, Job, Workflow, counts, jobs_in
 
 from stability_gap.presentation.figures import registry
 from stability_gap.provenance import code_of
@@ -64,6 +64,14 @@ def test_a_plan_of_5000_cells(fresh: Workflow) -> None:
     trained = [job for job in plan if job.rule == "train"]
     assert len({(job["benchmark"], job["optimizer"], job["seeds"]) for job in trained}) == 5000
     assert counts(plan)["train"] == 5000
+
+
+@pytest.mark.parametrize(("figure", "planned"), [("curves", {"figure_of_benchmark": 2}), ("tradeoff", {"figure_of_suite": 1})])
+def test_figures_of_one_sort_alone(fresh: Workflow, figure: str, planned: dict[str, int]) -> None:
+    fresh.configure(lambda values: values["suites"]["smoke"].update(figures=[figure]))
+    output = fresh.make("--dry-run", *FULL)
+    assert "Exception" not in output  # snakemake tells of a rule that took another's file, and goes on
+    assert {rule: count for rule, count in counts(jobs_in(output)).items() if rule.startswith("figure")} == planned
 
 
 # As part of other workflows

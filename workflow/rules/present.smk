@@ -92,7 +92,7 @@ rule figure_of_benchmark:
     benchmark:
         f"{SUITE}/logs/{{kind}}_{{benchmark}}.tsv"
     wildcard_constraints:
-        kind="|".join(PER_BENCHMARK),
+        kind="|".join(PER_BENCHMARK) or "none",
     conda:
         ENVIRONMENT
     resources:
@@ -125,7 +125,7 @@ rule figure_of_suite:
     benchmark:
         f"{SUITE}/logs/{{kind}}.tsv"
     wildcard_constraints:
-        kind="|".join(PER_SUITE),
+        kind="|".join(PER_SUITE) or "none",
     conda:
         ENVIRONMENT
     resources:
