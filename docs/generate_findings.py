@@ -12,11 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import pandas as pd
 from generated_page import call
 
 from stability_gap import files
 from stability_gap.analysis.claims.mechanism import BEFORE, BURST, SAME_DATA
+from stability_gap.analysis.frontier import gap_at
 from stability_gap.analysis.mechanism.around import around_switches
 from stability_gap.analysis.statistics import by_seed, t_interval
 
@@ -61,6 +63,27 @@ def later(suite: str, benchmark: str, metric: str, a: str, b: str) -> str:
     rows = table(suite, "metrics.parquet").query("benchmark == @benchmark and metric == @metric and context > 2")
     means = rows.pivot_table("value", index="seed", columns="optimizer", aggfunc="mean")
     return _interval(means[a] - means[b], 3)
+
+
+def along(suite: str, benchmark: str, accuracy: float, reference: str = "previous") -> float:
+    """The gap of NGM-SGD at a final accuracy, along its published curve over learning rates."""
+    curve = _rates(suite, benchmark, "ngm_sgd")
+    points = (curve[name].to_numpy()[None] for name in ("avg_acc_mean", f"avg_sg_{reference}_mean"))
+    gap, reached, _ = gap_at(*points, np.array([accuracy]))
+    if not reached.item():
+        raise ValueError(f"suite {suite}: NGM-SGD never reaches {accuracy:.3f} on {benchmark}")
+    return float(gap.item())
+
+
+def safe(suite: str, benchmark: str, optimizer: str) -> str:
+    """The largest learning rate up to which no seed diverged, as text."""
+    curve = _rates(suite, benchmark, optimizer)
+    return f"{curve.loc[curve['diverged'].cumsum() == 0, 'learning_rate'].max():g}"
+
+
+def _rates(suite: str, benchmark: str, optimizer: str) -> pd.DataFrame:
+    points = table(suite, "frontier.csv").query("benchmark == @benchmark and optimizer == @optimizer")
+    return points.sort_values("learning_rate")
 
 
 def row(suite: str, name: str, **keys: object) -> pd.Series:
@@ -109,6 +132,8 @@ def page(_old: str = "") -> str:
         "mean": mean,
         "difference": difference,
         "later": later,
+        "along": along,
+        "safe": safe,
         "row": row,
         "holds": holds,
         "curvature": curvature,

@@ -39,7 +39,7 @@ HEAD = """# Results
 Written by `python docs/generate_results.py` from [paper_figures/](../paper_figures). What the metrics are:
 [protocol, section 5](protocol.md#5-metrics); how verdicts come about: [section 7](protocol.md#7-claims). Where no suite
 with all evaluations tests a claim, its mark is that of the same benchmark with "sparse evaluation": trained alike, evaluated
-less often.
+less often, split MNIST on 500 images of each task.
 """
 
 
@@ -98,8 +98,13 @@ def figures(folder: Path) -> str:
     single = {f"{kind}_{name}" for kind in of_benchmark for name in benchmarks} | {"gain_per_task"}
     lines = []
     for name in sorted(there - single):
-        about = kinds()[name].about.split("\n")[0].rstrip(".")
-        lines += [f"![{about}; suite {folder.name}]({place}/{name}.png)", ""]
+        title, _, caption = kinds()[name].about.partition("\n\n")
+        lines += [
+            f"![{title.rstrip('.')}; suite {folder.name}]({place}/{name}.png)",
+            "",
+            *([" ".join(caption.split())] if caption else []),
+            "",
+        ]
     lines += [". ".join(links) + "."] if links else []
     if (folder / "report.html").is_file():
         lines += ["", f"All of it on one page, for a browser: [report.html](../paper_figures/{folder.name}/report.html)."]

@@ -35,6 +35,10 @@ BAD = {
     ),
     "iteration missing in one seed": (good.drop(index=8), "column iteration: seed 43 lacks rows at iteration 1"),
     "task missing in one seed": (good.drop(index=5), "column iteration: seed 42 lacks rows at iteration 4"),
+    "a hole": (
+        at(good.copy(), 3, "accuracy", NAN),
+        "column accuracy: seed 42 has none on task 2 at iteration 3, but has some at that",
+    ),
     "diverged run cut off": (
         good[(good["seed"] == 42) | (good["iteration"] < 4)],
         "seed 43 lacks rows at iteration 4.*NaN",

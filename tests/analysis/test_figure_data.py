@@ -127,11 +127,12 @@ def test_no_accuracy_at_the_switch_is_undefined_and_one_context_empty():
     assert set(figure_data.switch_windows(stream([0.5] * 12), switches=[3])["switch"]) == {3}
 
 
-def test_the_shown_range_holds_the_means_and_most_seeds():
-    values = pd.DataFrame({"relative": [*np.linspace(0.9, 1.0, 99), 0.0]})
+def test_the_shown_range_holds_the_means_and_every_fall_but_not_every_rise():
+    values = pd.DataFrame({"relative": [0.1, *np.linspace(0.9, 1.0, 98), 4.0]})
     low, high = figure_data.shown_range(values, pd.DataFrame({"mean": [0.85, 0.95]}))
-    assert low == 0.85
+    assert low == 0.1
     assert 0.99 < high <= 1.0
+    assert figure_data.shown_range(values, pd.DataFrame({"mean": [0.85, 1.5]})) == (0.1, 1.5)
 
 
 def test_modulated_gains_leave_out_a_gain_of_one():

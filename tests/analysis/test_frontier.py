@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from stability_gap import contracts, files
 from stability_gap.analysis.frontier import frontier_gaps, frontier_table, gap_at
 from stability_gap.analysis.statistics import generator_for
 from stability_gap.errors import UserError
@@ -78,6 +79,14 @@ def test_gaps_and_their_intervals_are_those_of_a_slow_bootstrap():
     assert list(by.index) == ["adam", "msgd", "sgd"]
     assert (by.loc["adam", "reached"], by.loc["msgd", "beyond"], by.loc["sgd", "beyond"]) == (0, 1, 0)
     assert np.isnan(by.loc["adam", ["gap", "difference", "difference_low"]].astype(float)).all()
+
+
+def test_a_sweep_of_one_optimizer_has_no_gap_to_compare(tmp_path):
+    alone = metrics()[lambda table: table["optimizer"].str.startswith("ngm_sgd")]
+    path = tmp_path / "frontier_gap.csv"
+    files.write_csv(path, frontier_gaps(alone, MEMBERS, "ngm_sgd_rates_2", 10, 0))
+    assert list(files.read_csv(path)) == list(frontier_gaps(metrics(), MEMBERS, "ngm_sgd_rates_2", 10, 0))
+    contracts.check(path)
 
 
 @pytest.mark.parametrize(

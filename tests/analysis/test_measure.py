@@ -217,8 +217,11 @@ def test_evaluations_that_are_dense_after_each_switch_need_no_warning(caplog):
     dense = evaluations({1: [[0.5] * 80, [0.5] * 40]}, [40, 40])
     cell_metrics(dense)
     since = (dense["iteration"] - 1) % 40 + 1
-    cell_metrics(dense[(since <= 20) | (since % 10 == 0)])
+    after_the_middle = since - 20
+    cell_metrics(dense[(since <= 20) | ((after_the_middle > 0) & (after_the_middle <= 20)) | (since % 10 == 0)])
     assert caplog.text == ""
+    cell_metrics(dense[(since <= 20) | (since % 10 == 0)])
+    assert "placebo and net gaps are undefined" in caplog.text
     cell_metrics(dense[(since <= 10) | (since % 10 == 0)])
     assert "every 10th update" in caplog.text
 

@@ -7,7 +7,7 @@ import pytest
 from run_tables import BLOCKS, broken, evaluations, good, training, value, write_run
 
 from stability_gap.analysis.measure import measure
-from stability_gap.analysis.runs import benchmark_runs, incremental_kinds, read_runs
+from stability_gap.analysis.runs import benchmark_runs, incremental_kinds, read_runs, sampling_kinds
 from stability_gap.errors import UserError
 from stability_gap.files import write_json, write_parquet
 
@@ -91,6 +91,24 @@ def test_a_key_of_run_json_of_the_wrong_type_is_named(tmp_path, key, value):
     else:
         with pytest.raises(UserError, match=rf"run\.json: {key}"):
             read_runs([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "joint"),
+        ({"sampling": {"kind": "replay", "per_task": 100}}, "replay"),
+        (None, "settings"),
+        ({"sampling": "replay"}, r"settings\.sampling"),
+    ],
+)
+def test_what_minibatches_are_drawn_from_comes_from_run_json(tmp_path, settings, expected):
+    write_run(tmp_path, good, benchmark="b", optimizer="o", classes=2, settings=settings)
+    if expected in ("joint", "replay"):
+        assert sampling_kinds([tmp_path]) == {"b": expected}
+    else:
+        with pytest.raises(UserError, match=rf"run\.json: {expected}"):
+            sampling_kinds([tmp_path])
 
 
 def test_columns_that_pandas_wrote_as_an_index_are_columns(tmp_path):

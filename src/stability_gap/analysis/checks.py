@@ -39,14 +39,15 @@ def check_columns(table: pd.DataFrame, integers: Sequence[str], numbers: Sequenc
 
 
 def check_evaluations(table: pd.DataFrame, source: str) -> None:
-    """Refuse evaluations that are not what docs/data-contracts.md says; NaN accuracies are fine (a diverged run).
+    """Refuse evaluations that are not what docs/data-contracts.md says; NaN to the end of a seed is a diverged run.
 
     Errors: UserError naming `source` and the column: missing or of the wrong type, accuracy infinite or not a
-    fraction, a row twice, contexts or tasks not numbered 1 … K, a task before its context, rows missing in a seed.
+    fraction, a row twice, a hole, contexts or tasks not numbered 1 … K, a task before its context, rows missing in a seed.
     """
     check_columns(table, KEYS, ["accuracy"], source)
     _check_accuracy(table["accuracy"], source)
     _check_unique(table, ["seed", "iteration", "task"], source)
+    _check_holes(table, source)
     grid = table[["iteration", "context"]].drop_duplicates().sort_values("iteration")
     twice = grid.loc[grid["iteration"].duplicated(), "iteration"]
     if len(twice):
@@ -147,3 +148,21 @@ def _check_contexts(contexts: np.ndarray, source: str) -> None:
     steps = np.diff(contexts, prepend=0)
     if steps[0] != 1 or not np.isin(steps[1:], [0, 1]).all():
         raise UserError(f"{source}, column context: contexts must be 1, 2, … K in the order of the iterations.")
+
+
+def _check_holes(table: pd.DataFrame, source: str) -> None:
+    """Refuse NaN accuracies but for those from some iteration of a seed to its end, on all tasks: a run that diverged."""
+    empty = table[table["accuracy"].isna()]
+    if empty.empty:
+        return
+    begin = empty.groupby("seed")["iteration"].min().rename("begin")
+    later = table.merge(begin, how="inner", on="seed")
+    later = later[(later["iteration"] >= later["begin"]) & later["accuracy"].notna()]
+    if len(later):
+        seed = int(later["seed"].iloc[0])
+        hole = empty[empty["seed"] == seed].sort_values(["iteration", "task"]).iloc[0]
+        raise UserError(
+            f"{source}, column accuracy: seed {seed} has none on task {hole['task']:.0f} at iteration {hole['iteration']:.0f}, "
+            "but has some at that iteration or later. Empty means not yet seen, or diverged to the end; evaluate every task seen "
+            "so far at the same iterations, or leave those iterations out."
+        )

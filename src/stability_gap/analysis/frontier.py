@@ -20,6 +20,11 @@ from stability_gap.errors import UserError
 
 QUANTITIES = ("avg_acc", "avg_sg_first", "avg_sg_previous", "avg_net_sg_first", "avg_net_sg_previous")
 REFERENCES = ("first", "previous")
+GAP_COLUMNS = (
+    *("benchmark", "reference", "optimizer", "accuracy", "gap", "gap_low", "gap_high", "gap_reference"),
+    *("difference", "difference_low", "difference_high", "reached", "beyond", "n"),
+)
+"""Of frontier_gap.csv, which has no row where the reference's optimizer is the only one."""
 Members = Mapping[str, Mapping[str, Any]]
 
 
@@ -79,7 +84,7 @@ def frontier_gaps(metrics: pd.DataFrame, members: Members, reference: str, resam
                         **compare(curves, heights, target, level, n),
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(GAP_COLUMNS))
 
 
 def compare(accuracy: Floats, gap: Floats, target: Floats, level: Floats, seeds: int) -> dict[str, float]:

@@ -10,12 +10,11 @@ import pandas as pd
 from stability_gap.analysis.checks import KEYS, chance, check_columns, check_evaluations, gain_per_update, groups
 from stability_gap.analysis.metrics.registry import METRICS, Source
 from stability_gap.analysis.runs import Run, read_table
-from stability_gap.analysis.trajectory import Curve, GainTrajectory, Trajectory
+from stability_gap.analysis.trajectory import WATCHED, Curve, GainTrajectory, Trajectory
 from stability_gap.errors import UserError
 from stability_gap.files import METRICS as COLUMNS
 
 LOG = logging.getLogger(__name__)
-WATCHED = 20  # updates after a switch in which accuracy falls and mostly comes back
 
 Records = list[tuple[int, str, int | None, float]]
 
@@ -110,7 +109,7 @@ def _tidy(records: Records) -> pd.DataFrame:
 
 
 def _warn_of_gaps_between_evaluations(evaluations: pd.DataFrame, source: str) -> None:
-    """Warn where the first updates after a switch were not all evaluated; all seeds have the same evaluations."""
+    """Warn where the first updates after a switch or its placebo were not all evaluated; all seeds have the same evaluations."""
     grid = evaluations[["iteration", "context"]].drop_duplicates().sort_values("iteration")
     curve = Curve(grid["iteration"].to_numpy(dtype=np.int64), grid["context"].to_numpy(dtype=np.int64))
     widest = 1
@@ -124,4 +123,10 @@ def _warn_of_gaps_between_evaluations(evaluations: pd.DataFrame, source: str) ->
             source,
             widest,
             widest,
+        )
+    if not all(len(curve.watched_twice(k)) for k in range(2, curve.tasks + 1)):
+        LOG.warning(
+            "%s: after the middle of a context fewer updates were evaluated than after its beginning, so its placebo and net "
+            "gaps are undefined. Evaluate the same numbers of updates after both.",
+            source,
         )

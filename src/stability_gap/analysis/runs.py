@@ -15,6 +15,22 @@ from stability_gap.settings import validate
 from stability_gap.tasks.settings import Incremental
 
 
+class Sampling(BaseModel):
+    """What minibatches are drawn from."""
+
+    model_config = ConfigDict(strict=True)
+
+    kind: str = "joint"
+
+
+class CellSettings(BaseModel):
+    """What is needed of the settings in run.json."""
+
+    model_config = ConfigDict(strict=True)
+
+    sampling: Sampling = Sampling()
+
+
 class Facts(BaseModel):
     """What is needed of run.json: names of the run, classes of the single head, what its tasks bring (classes or inputs)."""
 
@@ -24,6 +40,7 @@ class Facts(BaseModel):
     optimizer: str = Field(min_length=1)
     classes: int | None = Field(None, ge=1)
     incremental: Incremental | None = None
+    settings: CellSettings = CellSettings()
 
 
 @dataclass(frozen=True)
@@ -144,9 +161,8 @@ def sampling_kinds(folders: Iterable[Path]) -> dict[str, str]:
     """Tell for each benchmark what its minibatches are drawn from (settings.sampling.kind of run.json; joint by default)."""
     kinds = {}
     for folder in folders:
-        file = Path(folder) / "run.json"
-        sampling = read_json(file).get("settings", {}).get("sampling", {})
-        kinds[read_facts(file).benchmark] = sampling.get("kind", "joint")
+        facts = read_facts(Path(folder) / "run.json")
+        kinds[facts.benchmark] = facts.settings.sampling.kind
     return kinds
 
 

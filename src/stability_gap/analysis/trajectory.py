@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+WATCHED = 20
+"""updates after a switch in which accuracy falls and mostly comes back"""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -44,6 +47,16 @@ class Curve:
         """Find the update halfway through a context, after ⌊I/2⌋ of its I updates: where a placebo switch lies."""
         before = self.before(context)
         return before + (int(self.iterations[self.end(context)]) - before) // 2
+
+    def watched_twice(self, context: int) -> Integers:
+        """Find after how many updates there is a point both since a switch and since its placebo switch, within half a block.
+
+        None where one of the first `WATCHED` updates has a point after the switch alone: what remains would miss the fall.
+        """
+        middle, updates = self.middle(context), self.iterations[self.block(context)]
+        since = updates[updates <= middle] - self.before(context)
+        both = np.intersect1d(since, updates - middle)
+        return both if np.isin(since[since <= WATCHED], both).all() else both[:0]
 
 
 @dataclass(frozen=True)

@@ -137,10 +137,12 @@ def test_inferiority_to_any_is_adjusted():
 
 def test_seeds_needed():
     # Cohen's table: d = 0.5, two-sided 0.05, 80 % power: 34 pairs
-    assert seeds_needed(-0.5, 1.0, 0.05) == "about 34 seeds needed for 80% power"
-    assert seeds_needed(-0.5, 1.0, 0.05, sign_flips=True) == "about 34 seeds needed for 80% power"
-    assert seeds_needed(5.0, 1.0, 0.05, sign_flips=True) == "about 6 seeds needed for 80% power"  # fewer cannot reach 0.05
-    assert seeds_needed(5.0, 1.0, 0.05) == "about 3 seeds needed for 80% power"
-    assert seeds_needed(1e6, 1.0, 0.05) == "about 3 seeds needed for 80% power"
-    assert seeds_needed(0.01, 1.0, 0.05) == "over 1000 seeds needed for 80% power"
-    assert seeds_needed(0.0, 1.0, 0.05) == seeds_needed(1.0, 0.0, 0.05) == ""
+    assert seeds_needed(-0.5, 1.0, 10, 0.05) == "about 34 seeds needed for 80% power"
+    assert seeds_needed(-0.5, 1.0, 10, 0.05, sign_flips=True) == "about 34 seeds needed for 80% power"
+    assert seeds_needed(5.0, 1.0, 10, 0.05, sign_flips=True) == "about 6 seeds needed for 80% power"  # fewer cannot reach 0.05
+    assert seeds_needed(5.0, 1.0, 10, 0.05) == "about 3 seeds needed for 80% power"
+    assert seeds_needed(1e6, 1.0, 10, 0.05) == "about 3 seeds needed for 80% power"
+    assert seeds_needed(5.0, 1.0, 6, 0.05) == "about 3 seeds needed for 80% power"
+    assert seeds_needed(5.0, 1.0, 5, 0.05) == ""  # a standard deviation of so few seeds is no plan
+    assert seeds_needed(0.01, 1.0, 10, 0.05) == "over 1000 seeds needed for 80% power"
+    assert seeds_needed(0.0, 1.0, 10, 0.05) == seeds_needed(1.0, 0.0, 10, 0.05) == ""

@@ -39,17 +39,30 @@ def test_a_slow_loss_is_a_gap_but_no_net_gap():
     assert placebo.net_sg(curve, "first") == pytest.approx([0], abs=1e-9)
 
 
-@pytest.mark.parametrize("dense", [0, 5])
-def test_a_cadence_that_is_denser_after_a_switch_does_not_bias_the_net_gap(dense):
+@pytest.mark.parametrize(
+    ("dense", "middle", "offsets"),
+    [
+        (0, 0, [10, 20]),
+        (5, 5, [1, 2, 3, 4, 5, 10, 20]),
+        (5, 8, [1, 2, 3, 4, 5, 10, 20]),
+        (5, 0, None),  # the minimum over 10 and 20 alone would miss a fall in the first updates
+        (5, 4, None),
+    ],
+)
+def test_switch_and_placebo_are_watched_alike_or_the_net_gap_is_undefined(dense, middle, offsets):
     generator = np.random.default_rng(0)
     noisy = 0.8 + 0.1 * generator.standard_normal(41)
     all_of_it = make([1, 40], [noisy.tolist(), [0.5] * 40])
     since = all_of_it.iterations - 1
-    kept = (since % 10 == 0) | ((since >= 0) & (since <= dense))
+    kept = (since % 10 == 0) | ((since >= 0) & (since <= dense)) | ((since >= 20) & (since <= 20 + middle))
     thin = Trajectory(all_of_it.iterations[kept], all_of_it.contexts[kept], all_of_it.accuracy[kept])
     curve = all_of_it.accuracy[:, 0]
-    expected = (1 - curve[[10, 20]].min() / curve[0]) - (1 - curve[[30, 40]].min() / curve[20])
-    assert placebo.net_sg(thin, "first") == pytest.approx([expected])
+    if offsets is None:
+        expected = NAN
+    else:
+        expected = (1 - curve[offsets].min() / curve[0]) - (1 - curve[20 + np.array(offsets)].min() / curve[20])
+    assert placebo.net_sg(thin, "first") == pytest.approx([expected], nan_ok=True)
+    assert placebo.avg_net_sg(thin, "first") == pytest.approx(expected, nan_ok=True)
 
 
 def test_without_an_evaluation_in_each_half_it_is_undefined():

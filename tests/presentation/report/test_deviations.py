@@ -20,7 +20,15 @@ def test_as_the_paper_but_for_the_pairing(looks):
     ("evaluation", "words"),
     [
         ({"tasks": "seen"}, "Every task seen so far"),
-        ({"every": 2}, "every few updates"),
+        ({"every": 2}, "after every 2 updates, not after each; a gap between two of them is missed"),
+        (
+            {"every": 10, "dense": 60},
+            "each of the first 60 updates of a context, then after every 10: placebo and net gaps are undefined",
+        ),
+        (
+            {"every": 20, "dense": 40, "middle": 40},
+            "the first 40 updates of a context and of the first 40 after its middle, elsewhere",
+        ),
         ({"images_per_task": 100}, "fixed choice"),
         ({"arithmetic": "bf16_screened"}, "bfloat16"),
     ],

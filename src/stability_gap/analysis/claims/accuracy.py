@@ -39,6 +39,6 @@ def not_inferior(case: Case, candidate: str, *rivals: str) -> tuple[str, str]:
             f"{each.mean():.3g}, 95% t interval [{low:.3g}, {high:.3g}], p of not inferior {p:.3g}, "
             f"Holm p of inferior {p_worse:.3g}"
         )
-        needed = seeds_needed(each.mean() + margin, float(each.std(ddof=1)), 2 * alpha) if min(p, p_worse) >= alpha else ""
+        needed = seeds_needed(each.mean() + margin, each.std(ddof=1), len(each), 2 * alpha) if min(p, p_worse) >= alpha else ""
         parts.append(f"{words}, {needed}" if needed else words)
     return verdict, f"margin {margin:g}, n {len(values)}; {'; '.join(parts)}"

@@ -62,5 +62,5 @@ def numbers(test: Comparison, alpha: float) -> str:
         words += f" (cannot reach {alpha:g})"
     if directional(test, alpha) != INCONCLUSIVE:
         return words
-    needed = seeds_needed(test.mean_difference, test.sd, alpha / test.family, sign_flips=True)
+    needed = seeds_needed(test.mean_difference, test.sd, test.n, alpha / test.family, sign_flips=True)
     return f"{words}, {needed}" if needed else words

@@ -9,6 +9,7 @@ from scipy import stats
 from stability_gap.analysis.claims.engine import Case, claim
 from stability_gap.analysis.claims.rules import (
     CONFIDENCE,
+    FEWEST,
     INCONCLUSIVE,
     NOT_REPRODUCED,
     NOT_TESTED,
@@ -20,8 +21,6 @@ from stability_gap.analysis.claims.rules import (
 CANDIDATE, RIVALS = "ngm_sgd", ("sgd", "msgd", "adam")
 REACHED = 0.95
 """Share of the bootstrap samples in which a curve must reach the accuracy for its interval to count."""
-FEWEST = 6
-"""Seeds below which no interval counts, as there are too few resamples of them. A sign-flip test needs as many."""
 
 
 @claim(
@@ -85,5 +84,5 @@ def _more_seeds(row: Mapping[Any, Any], verdict: str) -> str:
         return ""
     half_width = (row["difference_high"] - row["difference_low"]) / 2
     sd = half_width * math.sqrt(row["n"]) / float(stats.t.ppf((1 + CONFIDENCE) / 2, row["n"] - 1))
-    needed = seeds_needed(row["difference"], sd, 1 - CONFIDENCE)
+    needed = seeds_needed(row["difference"], sd, int(row["n"]), 1 - CONFIDENCE)
     return f", {needed}" if needed else ""

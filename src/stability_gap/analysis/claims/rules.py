@@ -16,13 +16,15 @@ from stability_gap.analysis.trajectory import Floats
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 NOT_ASSESSABLE = "not assessable"
-"""The quantity that the claim compares is not there to be compared, such as a gap that is no more than a drift."""
+"""The quantity that the claim compares is not known to be there, such as a gap that is not told from a drift."""
 NOT_TESTED = "not tested here"
 
 CONFIDENCE = 0.95
 POWER = 0.8
 MANY = 1000
 """Needed seeds are not counted beyond this."""
+FEWEST = 6
+"""Fewer seeds are too few for a sign-flip test at 0.05, for a bootstrap interval, and to plan by their spread."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def trend(slopes: Floats, margin: float) -> tuple[str, str]:
         return "falls", text
     if -margin < low and high < margin:
         return "level", text
-    needed = seeds_needed(abs(float(slopes.mean())) - margin, float(slopes.std(ddof=1)), 1 - CONFIDENCE)
+    needed = seeds_needed(abs(float(slopes.mean())) - margin, float(slopes.std(ddof=1)), len(slopes), 1 - CONFIDENCE)
     return "", f"{text}, {needed}" if needed else text
 
 
@@ -153,13 +155,14 @@ def one_sided(values: Floats) -> float:
     return float(stats.ttest_1samp(values, 0.0, alternative="greater").pvalue)
 
 
-def seeds_needed(distance: float, sd: float, alpha: float, *, sign_flips: bool = False) -> str:
+def seeds_needed(distance: float, sd: float, n: int, alpha: float, *, sign_flips: bool = False) -> str:
     """Say for how many seeds a paired t test at two-sided `alpha` finds the observed mean `distance` with 80 % power.
 
-    sign_flips: for a sign-flip test, of which few seeds cannot reach alpha, whatever the effect. Empty where nothing can be said.
-    The observed effect is itself uncertain, so it is a plan, no promise.
+    n: seeds in which both were observed. sign_flips: for a sign-flip test, of which few seeds cannot reach alpha, whatever the
+    effect. Empty where nothing can be said, as with n below `FEWEST`. The observed effect is itself uncertain, so it is a plan,
+    no promise.
     """
-    if not (sd > 0 and abs(distance) > 0):
+    if n < FEWEST or not (sd > 0 and abs(distance) > 0):
         return ""
     seeds = np.arange(2, MANY + 1)
     effect = min(abs(distance) / sd, 10.0)  # three seeds find any larger one

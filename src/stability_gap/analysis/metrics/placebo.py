@@ -1,8 +1,9 @@
 """Measure the placebo gap: the gap of a switch that is none. A slow loss, or the minimum of a noisy curve, is no stability gap.
 
 The placebo switch of block k lies halfway: after ⌊I/2⌋ of its I updates. Its gap, and the real one that it is taken from,
-are minima over the same numbers of updates after their (placebo) switch: those that were evaluated after both, so that a
-cadence that is denser after a switch does not bias the comparison. Source of the file: ours.
+are minima over the same numbers of updates after their (placebo) switch: those that were evaluated after both. Where accuracy was
+watched less closely after the middle than after the switch that would leave out the fall itself, so both are undefined there.
+Source of the file: ours.
 """
 
 import numpy as np
@@ -16,8 +17,8 @@ from stability_gap.analysis.trajectory import Floats, Trajectory, mean
 def placebo_sg(curve: Trajectory, reference: Reference) -> Floats:
     """Compute the gap at the placebo switch of each block k = 2 … K, for the reference tasks of switch k; shape (K−1,).
 
-    Its *before* is the last evaluation of the first half of the block. NaN where a half was not evaluated, or no number
-    of updates after the switch was evaluated after the placebo switch too.
+    Its *before* is the last evaluation of the first half of the block. NaN where a half was not evaluated, or one of the first
+    `WATCHED` updates was evaluated after the switch alone.
     """
     return _array([placebo for _, placebo in _pairs(curve, reference)])
 
@@ -41,22 +42,21 @@ def avg_net_sg(curve: Trajectory, reference: Reference) -> float:
 
 
 def _pairs(curve: Trajectory, reference: Reference) -> list[tuple[float | None, float | None]]:
-    """Compute (gap, placebo gap) of every switch over the same offsets, each as from `relative_loss`."""
+    """Compute (gap, placebo gap) of every switch over the same offsets, each as from `relative_loss`; NaN: undefined."""
     pairs: list[tuple[float | None, float | None]] = []
     for k in range(2, curve.tasks + 1):
         block, tasks = curve.block(k), reference_tasks(k, reference)
         updates = curve.iterations[block]
         middle = curve.middle(k)
-        first, second = updates[updates <= middle], updates[updates > middle]
-        offsets = np.intersect1d(updates - curve.before(k), second - middle)
-        if not len(first) or not len(offsets):
+        offsets = curve.watched_twice(k)
+        if not len(offsets):
             pairs.append((np.nan, np.nan))
             continue
         accuracy = curve.accuracy[block, tasks]
         real = accuracy[np.isin(updates - curve.before(k), offsets)].min(axis=0)
         placebo = accuracy[np.isin(updates - middle, offsets)].min(axis=0)
         gap = relative_loss(curve.accuracy[block.start - 1, tasks], real)
-        pairs.append((gap, relative_loss(accuracy[len(first) - 1], placebo)))
+        pairs.append((gap, relative_loss(accuracy[updates <= middle][-1], placebo)))
     return pairs
 
 

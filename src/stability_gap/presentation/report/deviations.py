@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from stability_gap.analysis.paper_convention import PAPER_SEEDS
 from stability_gap.presentation.looks import Looks
 from stability_gap.presentation.report.facts import diverged
-
-PAPER_SEEDS = 5
 
 
 def deviations(
@@ -39,8 +38,9 @@ def deviations(
             f"Every task seen so far is evaluated, not task 1 alone{where(names)}, so the gap can be given against task 1 (as in "
             "the authors' code) and against the task before the switch (as in their text)."
         )
-    if names := having("every", 1, but=True):
-        told.append(f"Evaluated after every few updates, not after each{where(names)}; a gap between two of them is missed.")
+    cadences = {name: _cadence(**benchmarks[name].get("evaluation", {})) for name in having("every", 1, but=True)}
+    for words in dict.fromkeys(cadences.values()):
+        told.append(f"{words}{where([name for name in cadences if cadences[name] == words])}.")
     if names := having("images_per_task", None, but=True):
         told.append(f"Evaluated on a fixed choice of the test images of each task, not on all{where(names)}.")
     if names := having("arithmetic", "bf16_screened"):
@@ -78,3 +78,13 @@ def deviations(
     if gone := diverged(runs, looks):
         told.append(f"Runs that diverged count as chance accuracy and a full gap: {'; '.join(gone)}.")
     return told
+
+
+def _cadence(every: int = 1, dense: int = 0, middle: int = 0, **_: Any) -> str:
+    """Say after which updates of a context a benchmark is evaluated, and what of the gap that leaves unseen."""
+    if not dense:
+        return f"Evaluated after every {every} updates, not after each; a gap between two of them is missed"
+    words = f"Evaluated after each of the first {dense} updates of a context"
+    if middle:
+        return f"{words} and of the first {middle} after its middle, elsewhere after every {every}"
+    return f"{words}, then after every {every}: placebo and net gaps are undefined, since the middle is not watched as closely"

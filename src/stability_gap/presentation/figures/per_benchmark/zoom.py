@@ -3,7 +3,7 @@
 Accuracy from 10 iterations before to 50 after every switch, in percent of the accuracy at the switch: all optimizers start from
 100 there, however good they are, and the depth to which a seed falls on task 1 is its stability gap. Above task 1, below the mean
 over all tasks before the switch; at the first switch both are the same. Thin lines are single seeds, thick lines their means. The
-axis holds every mean and nineteen of twenty values of the seeds; single wild ones run out of it.
+axis holds every mean and every fall of a seed; single wild rises run out of it.
 """
 
 from collections.abc import Mapping, Sequence
