@@ -12,7 +12,7 @@ from cells import CONFIG, SEED, assert_same_run, augmented, cell, cnn_cell, colo
 
 from stability_gap import files
 from stability_gap.experiment import checkpoint
-from stability_gap.experiment.checkpoint import Checkpoint, Checkpoints, may_go_on
+from stability_gap.experiment.checkpoint import Checkpoint, Checkpoints, Clock, may_go_on
 from stability_gap.experiment.device_stream import DeviceStream
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.recording import Record
@@ -93,9 +93,10 @@ def test_a_run_that_diverged_stays_diverged(digits, tmp_path):
     settings = settings.model_copy(update={"optimizer_settings": wild})
     whole = SeedTrainer(settings, on_device(settings, digits)).one(SEED)
     assert whole.diverged_at is not None
-    for _ in range(2):  # the second job finds the end of the first
+    for resumed in (0, UPDATES):  # the second job finds the end of the first
         again = SeedTrainer(settings, on_device(settings, digits), checkpoints=Checkpoints(tmp_path, RUN)).one(SEED)
         assert_same_run(whole, again)
+        assert again.way.resumed == resumed
 
 
 def test_a_seed_that_is_finished_is_not_trained_again(digits, tmp_path):
@@ -163,25 +164,66 @@ def test_short_runs_write_none(digits, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_earlier_jobs_spent_is_counted_once(digits, tmp_path, monkeypatch):
+class Part:
+    """A learner, a recorder or an evaluation that holds nothing."""
+
+    rows = accuracy = loss = None
+
+    def state(self) -> dict[str, object]:
+        return {}
+
+    def restore(self, *_: object) -> None:
+        pass
+
+
+PARTS = (Part(), Part(), Part())
+
+
+def test_what_earlier_jobs_spent_is_counted_once(tmp_path, monkeypatch):
     now = {"wall_seconds": 0.0, "cpu_seconds": 0.0}
     monkeypatch.setattr(checkpoint, "clocks", lambda: dict(now))
-    first = Checkpoint(tmp_path / "c.pt", RUN, spent={"wall_seconds": 5.0, "cpu_seconds": 1.0})
+    first = Checkpoint(tmp_path / "c.pt", RUN, Clock(1), spent={"wall_seconds": 5.0, "cpu_seconds": 1.0})
     now.update(wall_seconds=10.0, cpu_seconds=7.0)
-
-    class Part:
-        rows = accuracy = loss = None
-
-        def state(self) -> dict[str, object]:
-            return {}
-
-        def restore(self, *_: object) -> None:
-            pass
-
-    first.see(3, Part(), Part(), Part())  # type: ignore[arg-type]
-    second = Checkpoint(tmp_path / "c.pt", RUN)
-    assert second.resume(Part(), Part(), Part()) == 3  # type: ignore[arg-type]
+    first.see(3, *PARTS)
+    second = Checkpoint(tmp_path / "c.pt", RUN, Clock(1))
+    assert second.resume(*PARTS) == 3
     assert second.spent == {"wall_seconds": 15.0, "cpu_seconds": 8.0}
+
+
+@pytest.fixture
+def now(monkeypatch) -> list[float]:
+    """The time in seconds, which a test sets; files are written every 300."""
+    time = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: time[0])
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 300.0)
+    return time
+
+
+def test_the_clock_is_that_of_the_job_whichever_seed_is_under_way(tmp_path, now):
+    checkpoints = Checkpoints(tmp_path, RUN, 2)
+    for seed, second, written in ((3, 200, False), (7, 250, False), (7, 310, True)):
+        now[0] = second
+        each = checkpoints.of(seed)
+        each.see(5, *PARTS)
+        assert each.file.exists() == written
+
+
+@pytest.mark.parametrize(("seeds", "seconds", "written"), [(10, 4, 0), (10, 29, 0), (10, 31, 10), (10, 100, 10), (1, 301, 1)])
+def test_a_seed_that_ends_is_kept_where_all_of_the_job_take_longer_than_that(tmp_path, now, seeds, seconds, written):
+    checkpoints = Checkpoints(tmp_path, RUN, seeds)
+    for seed in range(seeds):
+        each = checkpoints.of(seed)
+        now[0] += seconds
+        each.end(UPDATES, *PARTS)
+    assert len(list(tmp_path.iterdir())) == written
+
+
+def test_a_finished_run_leaves_no_file_of_these_not_even_one_that_a_kill_left_half_written(tmp_path):
+    names = ("checkpoint_3.pt", ".checkpoint_3.99.tmp.pt", "weights.pt")
+    for name in names:
+        (tmp_path / name).touch()
+    Checkpoints(tmp_path, RUN).remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.pt"]
 
 
 @pytest.mark.parametrize("optimizer", ["nag", "sgd_matched"])

@@ -12,6 +12,7 @@ from stability_gap.experiment.machine import (
     make_deterministic,
     name_lack_of_memory,
     peak_memory,
+    processor,
     resolve_device,
 )
 
@@ -77,6 +78,39 @@ def test_peak_memory_is_that_of_the_kernel_in_bytes():
     assert peak_memory() == pytest.approx(1024 * kibibytes, rel=0.05)
 
 
+ZEN_5 = """processor : 0
+vendor_id	: AuthenticAMD
+cpu family	: 26
+model		: 2
+model name	: AMD EPYC  9R45
+cpu MHz		: 4114.512
+
+processor	: 1
+model name	: another
+"""
+GRAVITON = "processor\t: 0\nBogoMIPS\t: 2100.00\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "has_bfloat16", "expected"),
+    [
+        (ZEN_5, True, "AMD EPYC 9R45 family 26 model 2 (AVX512 with bfloat16)"),
+        (ZEN_5, False, "AMD EPYC 9R45 family 26 model 2 (AVX512)"),
+        (GRAVITON, False, "told CPU implementer 0x41 CPU part 0xd40 (AVX512)"),
+        (None, False, "told (AVX512)"),
+    ],
+    ids=["AMD", "no bfloat16", "ARM", "no Linux"],
+)
+def test_the_type_of_processor_is_its_model_and_what_torch_computes_with(monkeypatch, tmp_path, cpuinfo, has_bfloat16, expected):
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "has_bfloat16", lambda: has_bfloat16)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "told")
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert processor() == expected
+
+
 def test_every_way_to_say_that_memory_ran_out_is_understood():
     for told in (
         torch.OutOfMemoryError("no"),
@@ -98,14 +132,18 @@ def test_every_way_to_say_that_memory_ran_out_is_understood():
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB.\nGPU 0 has little."),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
         MemoryError(),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     ],
 )
 def test_lack_of_memory_is_told_with_its_reason_and_what_to_do(error):
+    """As a guess where the library that fails has other reasons too."""
     with pytest.raises(UserError) as told, name_lack_of_memory("split_tiny"):
         raise error
     reason = (str(error) or "MemoryError").splitlines()[0]
+    is_guess = "engine" in reason
+    what = "a library of the GPU fails, perhaps for lack of memory, with" if is_guess else "too little memory for"
     assert str(told.value) == (
-        f"too little memory for one seed of split_tiny ({reason}); choose a smaller model or fewer iterations, free the GPU, "
+        f"{what} one seed of split_tiny ({reason}); choose a smaller model or fewer iterations, free the GPU, "
         "or write device: cpu."
     )
 

@@ -10,6 +10,7 @@ import torch
 
 from stability_gap import files
 from stability_gap.errors import UserError
+from stability_gap.experiment.machine import processor
 from stability_gap.experiment.run import train_cell
 from stability_gap.experiment.settings import CellSettings, EvaluationSettings
 from stability_gap.learners.settings import GainSettings, LinearRate, MLPSettings, RunRate, SGDSettings
@@ -149,7 +150,7 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     facts, about = files.read_json(block / "run.json"), files.read_json(stream / "stream.json")
     assert facts.keys() == {
         *("benchmark", "optimizer", "classes", "tasks", "incremental", "settings", "seeds", "stream_digest", "official"),
-        *("code", "versions", "python", "device", "processor", "threads"),
+        *("donor", "code", "versions", "python", "device", "processor", "threads"),
         *("wall_seconds", "cpu_seconds", "peak_memory_mib", "peak_gpu_memory_mib", "cuda"),
     }
     assert (facts["benchmark"], facts["optimizer"], facts["classes"], facts["tasks"]) == ("split_tiny", "ngm_sgd", 10, 5)
@@ -158,7 +159,7 @@ def test_run_json_tells_where_the_numbers_come_from(block, stream):
     assert facts["seeds"] == {seed: {"status": "completed", "diverged_at": None} | alone for seed in ("3", "7")}
     assert (facts["stream_digest"], facts["official"]) == (about["digest"], True)
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert (facts["device"], facts["threads"]) == ("cpu", 1)
+    assert (facts["device"], facts["processor"], facts["threads"], facts["donor"]) == ("cpu", processor(), 1, None)
     assert 0 < facts["wall_seconds"] < 600
     assert 0 < facts["cpu_seconds"] < 600
     assert facts["peak_memory_mib"] > 50
@@ -227,6 +228,8 @@ def test_a_scheduled_learning_rate_is_in_force_and_written_down(stream, tmp_path
 def test_a_run_that_follows_another_has_its_rate_times_the_gain_squared(block, stream, tmp_path):
     follower = with_rate(RunRate(kind="run", optimizer="ngm_sgd"))
     train_cell(follower, stream, [3, 7], tmp_path, threads=1, device="cpu", donors=[block])
+    told = files.read_json(tmp_path / "run.json")["donor"]
+    assert (told["optimizer"], set(told["seeds"]), len(set(told["seeds"].values()))) == ("ngm_sgd", {"3", "7"}, 2)
     donor = training(block)
     np.testing.assert_allclose(training(tmp_path)["learning_rate"], donor["learning_rate"] * donor["gain_output"] ** 2, rtol=1e-6)
     plain = with_rate(RunRate(kind="run", optimizer="ngm_sgd", gain_power=0))
@@ -245,9 +248,40 @@ def test_a_constant_gain_is_the_mean_of_the_same_seeds_run(block, stream, tmp_pa
     assert mean[3] != mean[7]
 
 
-def test_a_follower_without_its_donor_is_refused(stream, tmp_path):
-    with pytest.raises(UserError, match="reads the run of ngm_sgd with the same seed; name the folder of that run with --donor"):
-        train_cell(with_rate(RunRate(kind="run", optimizer="ngm_sgd")), stream, [3], tmp_path / "run", threads=1, device="cpu")
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGDSettings(method="sgd", learning_rate=RunRate(kind="run", optimizer="ngm_sgd")),
+        SGDSettings(method="sgd", learning_rate=0.05, gain=GainSettings(mean_of="ngm_sgd")),
+    ],
+    ids=["rate", "gain"],
+)
+def test_what_follows_a_run_that_diverged_diverges_with_it(block, stream, tmp_path, optimizer):
+    donor, table = tmp_path / "donor", training(block)
+    table.loc[(table["seed"] == 7) & (table["iteration"] >= 9), "learning_rate":] = np.nan
+    files.write_parquet(donor / "training.parquet", table)
+    files.write_json(donor / "run.json", files.read_json(block / "run.json"))
+    settings = CELL.model_copy(update={"optimizer_settings": optimizer, "optimizer": "follower"})
+    train_cell(settings, stream, [3, 7], tmp_path / "run", threads=1, device="cpu", donors=[donor])
+    told = files.read_json(tmp_path / "run" / "run.json")["seeds"]
+    assert [(told[seed]["status"], told[seed]["diverged_at"]) for seed in ("3", "7")] == [("completed", None), ("diverged", 9)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "donors", "message"),
+    [
+        (
+            with_rate(RunRate(kind="run", optimizer="ngm_sgd")),
+            [],
+            "reads the run of ngm_sgd with the same seed; name the folder of that run with --donor",
+        ),
+        (CELL, [Path("some/run")], "ngm_sgd reads no other run; leave --donor some/run out"),
+    ],
+    ids=["missing", "of no use"],
+)
+def test_a_donor_that_is_missing_or_of_no_use_is_refused(stream, tmp_path, settings, donors, message):
+    with pytest.raises(UserError, match=message):
+        train_cell(settings, stream, [3], tmp_path / "run", threads=1, device="cpu", donors=donors)
     assert not (tmp_path / "run").exists()
 
 

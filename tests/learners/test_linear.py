@@ -1,10 +1,13 @@
 """oneDNN's linear layer computes what torch.nn.functional.linear computes."""
 
+import platform
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional
 
-from stability_gap.learners.linear import Linear, linear, linear_relu, uses_onednn
+from stability_gap.learners.linear import Linear, has_bfloat16, linear, linear_relu, uses_onednn
 
 
 def random(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -43,6 +46,15 @@ def test_other_dtypes_take_torchs_own_path(dtype):
 
 def test_other_devices_take_torchs_own_path():
     assert not uses_onednn(torch.empty(2, 2, device="meta"))
+
+
+def test_a_cpu_has_bfloat16_where_the_kernel_lists_instructions_for_it():
+    """With AVX-512 alone oneDNN takes bfloat16 too, but computes with float32."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not cpuinfo.exists():
+        pytest.skip("needs Linux on x86")
+    flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
+    assert has_bfloat16() == bool({"avx512_bf16", "amx_bf16"} & set(flags))
 
 
 def test_bfloat16_is_close_to_the_exact_product():

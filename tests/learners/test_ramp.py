@@ -17,5 +17,5 @@ def test_only_images_of_the_newest_task_wait(shape, updates):
     for update in range(12):
         context, since = divmod(update, 4)
         for index, weight in zip(batches[update].flatten().tolist(), weights[update].flatten().tolist(), strict=True):
-            is_new = context > 0 and index >= sum(SIZES[:context])
+            is_new = context > 0 and sum(SIZES[:context]) <= index < sum(SIZES[: context + 1])
             assert weight == pytest.approx(min(since / updates, 1) if is_new and updates else 1)

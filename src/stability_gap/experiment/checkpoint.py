@@ -32,22 +32,41 @@ def may_go_on(settings: CellSettings) -> bool:
     return not isinstance(optimizer, ImportedSettings) and optimizer.donor is None
 
 
+class Clock:
+    """When a job of several seeds writes: every few minutes, and where its seeds take longer than that together, as each ends."""
+
+    def __init__(self, seeds: int) -> None:
+        self.seeds, self.ended = seeds, 0
+        self.started = self.written = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether the job has written nothing for so long."""
+        return time.monotonic() - self.written >= SECONDS_BETWEEN
+
+    def end_is_due(self) -> bool:
+        """Whether a seed that ends now is to be written; where it is not, less than those minutes are lost with it."""
+        self.ended += 1
+        return (time.monotonic() - self.started) * self.seeds / self.ended >= SECONDS_BETWEEN
+
+
 @dataclass
 class Checkpoint:
     """How far the run of one seed is: a file that is replaced every few minutes.
 
     Attributes:
         file: where. run: all that the run's numbers depend on, as plain values; the file of another run is not read.
-        resumed: the update after which the run went on; 0: it began anew. spent: what it had taken until then, see `clocks`.
+        clock: of the job. resumed: the update after which the run went on; 0: it began anew. spent: what it had taken until then,
+        see `clocks`.
     """
 
     file: Path
     run: Mapping[str, Any]
+    clock: Clock
     resumed: int = 0
     spent: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._started, self._last = clocks(), time.monotonic()
+        self._started = clocks()
 
     def resume(self, learner: Learner, recorder: Recorder, evaluation: Evaluation) -> int:
         """Bring all three to where the run was when its file was written; returns the updates done, 0 without a file."""
@@ -62,10 +81,17 @@ class Checkpoint:
         return self.resumed
 
     def see(self, updates: int, learner: Learner, recorder: Recorder, evaluation: Evaluation) -> None:
-        """Write the file after so many updates, if the last is old enough. That it cannot be written is no error of the run."""
-        if time.monotonic() - self._last < SECONDS_BETWEEN:
-            return
-        self._last = time.monotonic()
+        """Write the file after so many updates, if the job has written none for long. Where it cannot be, the run goes on."""
+        if self.clock.is_due():
+            self._write(updates, learner, recorder, evaluation)
+
+    def end(self, updates: int, learner: Learner, recorder: Recorder, evaluation: Evaluation) -> None:
+        """Write it after all updates of the seed, or where it diverged, so that a later job has it, unless the job is short."""
+        if self.clock.end_is_due() and self.resumed < updates:
+            self._write(updates, learner, recorder, evaluation)
+
+    def _write(self, updates: int, learner: Learner, recorder: Recorder, evaluation: Evaluation) -> None:
+        self.clock.written = time.monotonic()
         kept = {
             "run": dict(self.run),
             "updates": updates,
@@ -102,14 +128,15 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Those of the seeds of a job, in its run folder; `run`: what the numbers of all of them depend on."""
+    """Those of a job of so many seeds, in its run folder; `run`: what the numbers of all of them depend on."""
 
-    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
-        self.folder, self.run, self._made = folder, run, []  # type: tuple[Path, Mapping[str, Any], list[Checkpoint]]
+    def __init__(self, folder: Path, run: Mapping[str, Any], seeds: int = 1) -> None:
+        self.folder, self.run, self.clock = folder, run, Clock(seeds)
+        self._made: list[Checkpoint] = []
 
     def of(self, seed: int) -> Checkpoint:
-        """The checkpoint of a seed; one that is finished has all its updates in it."""
-        self._made.append(Checkpoint(self.folder / f"checkpoint_{seed}.pt", {**self.run, "seed": seed}))
+        """The checkpoint of a seed; one that ended in a job of more than a few minutes has all its updates in it."""
+        self._made.append(Checkpoint(self.folder / f"checkpoint_{seed}.pt", {**self.run, "seed": seed}, self.clock))
         return self._made[-1]
 
     def spent(self) -> dict[str, float]:
@@ -117,6 +144,6 @@ class Checkpoints:
         return {name: sum(each.spent.get(name, 0.0) for each in self._made) for name in clocks()}
 
     def remove(self) -> None:
-        """Delete the files: the run is finished."""
-        for each in self._made:
-            each.file.unlink(missing_ok=True)
+        """Delete the files, and what a job that was killed while it wrote one left: the run is finished."""
+        for file in [*self.folder.glob("checkpoint_*.pt"), *self.folder.glob(".checkpoint_*.tmp.pt")]:
+            file.unlink(missing_ok=True)

@@ -97,8 +97,8 @@ def evaluation_chunk(device: torch.device, flat: bool, image_shape: tuple[int, .
 def chosen_tests(sizes: np.ndarray, images_per_task: int | None) -> tuple[np.ndarray, list[int]]:
     """Indices of the test images that evaluation uses, in order, and how many of each task.
 
-    The choice is the same for every run: drawn once, uniformly without replacement, from the images of each task. Errors:
-    UserError where a task has too few.
+    The choice is the same for every run on a stream: drawn once, uniformly without replacement, from the images of each task.
+    Errors: UserError where a task has too few.
     """
     if images_per_task is None:
         return np.arange(sizes.sum()), sizes.tolist()

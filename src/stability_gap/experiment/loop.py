@@ -85,4 +85,6 @@ def train(
             progress(update + 1)
         if checkpoint is not None:
             checkpoint.see(update + 1, learner, recorder, evaluation)
+    if checkpoint is not None:
+        checkpoint.end(len(rates[:until]), learner, recorder, evaluation)
     return records(recorder, evaluation, timeline)

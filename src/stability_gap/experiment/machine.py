@@ -3,11 +3,13 @@
 import contextlib
 import logging
 import os
+import platform
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 
@@ -15,11 +17,14 @@ from stability_gap.errors import UserError
 from stability_gap.experiment.gpus import claim_gpu
 from stability_gap.learners.linear import has_bfloat16
 
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
+MODEL_NUMBERS = ("cpu family", "model", "CPU implementer", "CPU part")  # its keys, on x86 and on ARM
+
+OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory")
+# What cuBLAS and cuDNN say where memory for a handle or a workspace is lacking, and for other reasons too.
+MAYBE_OUT_OF_MEMORY = ("CUBLAS_STATUS_NOT_INITIALIZED", "unable to find an engine")
+
 log = logging.getLogger(__name__)
-
-
-# What cuBLAS and cuDNN also say where memory for a handle or a workspace is lacking.
-ALSO_OUT_OF_MEMORY = ("CUBLAS_STATUS_NOT_INITIALIZED", "unable to find an engine")
 
 
 def resolve_device(device: str) -> torch.device:
@@ -49,7 +54,7 @@ def why_no_gpu() -> str:
 def check_precision(precision: str, device: torch.device) -> None:
     """Refuse what this machine cannot do in hardware. Errors: UserError."""
     if precision == "bf16" and device.type == "cpu" and not has_bfloat16():
-        raise UserError("precision: this CPU has no bfloat16 (AVX-512 or AMX), nor is there a GPU; write precision: fp32.")
+        raise UserError("precision: this CPU has no bfloat16 (AVX-512 BF16 or AMX), nor is there a GPU; write precision: fp32.")
 
 
 def make_deterministic(threads: int, precision: str) -> None:
@@ -84,28 +89,55 @@ def flush_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out. torch, cuBLAS and cuDNN each say it in their own way, also as the reason of another error."""
+def is_out_of_memory(error: BaseException | None, texts: Sequence[str] = OUT_OF_MEMORY + MAYBE_OUT_OF_MEMORY) -> bool:
+    """Tell whether memory ran out. torch, cuBLAS and cuDNN each say it in their own way, also as the reason of another error.
+
+    texts: that say so.
+    """
     if error is None:
         return False
-    texts = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory", *ALSO_OUT_OF_MEMORY)
     told = isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in texts)
-    return told or is_out_of_memory(error.__context__)
+    return told or is_out_of_memory(error.__context__, texts)
 
 
 @contextlib.contextmanager
 def name_lack_of_memory(benchmark: str) -> Iterator[None]:
-    """Errors: UserError where memory does not suffice for one seed."""
+    """Errors: UserError where memory does not suffice for one seed, or a library of the GPU fails as if it did not."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         reason = (str(error) or "MemoryError").splitlines()[0]
+        is_sure = is_out_of_memory(error, OUT_OF_MEMORY)
+        what = "too little memory for" if is_sure else "a library of the GPU fails, perhaps for lack of memory, with"
         raise UserError(
-            f"too little memory for one seed of {benchmark} ({reason}); choose a smaller model or fewer iterations, "
+            f"{what} one seed of {benchmark} ({reason}); choose a smaller model or fewer iterations, "
             "free the GPU, or write device: cpu."
         ) from error
+
+
+def processor() -> str:
+    """Name the type of this CPU, which decides how sums are rounded: its model, and the instructions that torch computes with.
+
+    Such as "AMD EPYC 9R45 family 26 model 2 (AVX512 with bfloat16)". The numbers are there as virtual machines give one name to
+    several models.
+    """
+    told = _first_core()
+    name = told.get("model name") or platform.processor() or platform.machine()
+    numbers = [f"{key.removeprefix('cpu ')} {told[key]}" for key in MODEL_NUMBERS if key in told]
+    instructions = torch.backends.cpu.get_cpu_capability() + (" with bfloat16" if has_bfloat16() else "")
+    return f"{' '.join([name, *numbers])} ({instructions})"
+
+
+def _first_core() -> dict[str, str]:
+    """What Linux tells of the first core, by key; nothing on other systems."""
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): " ".join(value.split()) for key, _, value in pairs if value.strip()}
 
 
 def peak_memory() -> int:

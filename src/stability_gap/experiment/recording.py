@@ -72,7 +72,7 @@ class Way:
     """How a seed was trained.
 
     together: seeds that were trained at once. captured: as CUDA graphs. fallbacks: why not as it was meant to be, in order:
-    memory (the block was halved, or one seed done without graphs), capture (no graph could be made), block (it could not be
+    memory (the block was halved, or one seed done by the plain loop), capture (no graph could be made), block (it could not be
     trained at once), rehearsal (the block was not the plain loop). resumed: the
     update after which it went on from a checkpoint, 0 where it was trained in one go.
     """

@@ -85,18 +85,21 @@ def open_run(folder: Path, streams: Sequence[Path], runs: Sequence[Path] = (), s
         )
     rare = settings.model_copy(update={"evaluation": EvaluationSettings(every=settings.iterations, tasks="first")})
     stream = DeviceStream(read(digests[facts["stream_digest"]]), rare, torch.device("cpu"))
-    donors = _donors(folder, settings, runs, chosen, len(stream.train_sizes) * settings.iterations)
+    updates = len(stream.train_sizes) * settings.iterations
+    donors = _donors(folder, settings, runs, facts["stream_digest"], chosen, updates)
     return Replay(folder, rare, chosen, stream, donors, facts["threads"])
 
 
-def _donors(folder: Path, settings: CellSettings, runs: Sequence[Path], seeds: list[int], updates: int) -> Mapping[int, Donor]:
+def _donors(
+    folder: Path, settings: CellSettings, runs: Sequence[Path], stream: str, seeds: list[int], updates: int
+) -> Mapping[int, Donor]:
     donor = settings.optimizer_settings.donor
     if donor is None:
         return {}
     read_by_it = [run for run in runs if _is_run_of(run, settings.benchmark, donor)]
     if not read_by_it:
         raise UserError(f"{folder} reads the run of {donor}; name the run folder of {settings.benchmark} {donor} as well.")
-    return read_donors(read_by_it, settings.benchmark, seeds, updates)
+    return read_donors(read_by_it, settings.benchmark, donor, stream, seeds, updates)
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from stability_gap.errors import UserError
 from stability_gap.experiment import run_file
 from stability_gap.experiment.checkpoint import Checkpoints, may_go_on
 from stability_gap.experiment.device_stream import DeviceStream
-from stability_gap.experiment.donor import read_donors
+from stability_gap.experiment.donor import digest, read_donors
 from stability_gap.experiment.machine import (
     check_precision,
     clocks,
@@ -22,6 +22,7 @@ from stability_gap.experiment.machine import (
     make_deterministic,
     name_lack_of_memory,
     peak_memory,
+    processor,
     resolve_device,
 )
 from stability_gap.experiment.progress import Progress
@@ -51,6 +52,8 @@ def train_cell(
 
     Args:
         donors: folders of the runs whose learning rates or gains are read, where `settings` say so. watchers: module:Class each.
+
+    Errors: UserError.
     """
     started = clocks()
     place = resolve_device(device)
@@ -59,14 +62,13 @@ def train_cell(
     stream = read(stream_folder)
     stream_facts = read_facts(stream_folder / "stream.json", StreamFacts)
     updates = stream.tasks * settings.iterations
-    followed = _followed(settings, seeds, updates, donors)
-    watching = [_Watching(target) for target in watchers]
+    followed = _followed(settings, stream_facts.digest, seeds, updates, donors)
+    watching = [_watcher(target) for target in watchers]
     made_by = {"code": provenance.code_digest("experiment.run"), "versions": provenance.versions(), "threads": threads}
     checkpoints = None
     if place.type == "cpu" and not watching and may_go_on(settings):
-        rounding = torch.backends.cpu.get_cpu_capability()
-        depends_on = {"settings": settings.model_dump(mode="json"), "stream": stream_facts.digest, "processor": rounding}
-        checkpoints = Checkpoints(output, depends_on | made_by)
+        depends_on = {"settings": settings.model_dump(mode="json"), "stream": stream_facts.digest, "processor": processor()}
+        checkpoints = Checkpoints(output, depends_on | made_by, len(seeds))
     progress = Progress(f"{settings.benchmark} {settings.optimizer}", len(seeds), updates)
     with flush_denormals(), name_lack_of_memory(settings.benchmark):
         on_device = DeviceStream(stream, settings, place)
@@ -77,8 +79,10 @@ def train_cell(
             log.warning(
                 "%s %s seed %d diverged at iteration %d", settings.benchmark, settings.optimizer, seed, record.diverged_at
             )
-    for each in watching:
-        each.finish(output)
+    for watcher in trainer.watched:
+        if hasattr(watcher, "finish"):
+            watcher.finish(output)
+    read_of = {seed: digest(donor) for seed, donor in followed.items()}
     earlier = checkpoints.spent() if checkpoints is not None else dict.fromkeys(started, 0.0)
     facts: dict[str, Any] = {
         "benchmark": settings.benchmark,
@@ -88,11 +92,12 @@ def train_cell(
         "incremental": stream_facts.incremental,
         "settings": settings.model_dump(mode="json"),
         "stream_digest": stream_facts.digest,
+        "donor": {"optimizer": settings.optimizer_settings.donor, "seeds": read_of} if followed else None,
         "official": stream_facts.official,
         **made_by,
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if place.type == "cuda" else "cpu",
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         **{name: round(earlier[name] + now - started[name], 3) for name, now in clocks().items()},
         "peak_memory_mib": round(peak_memory() / 2**20, 1),
         "peak_gpu_memory_mib": round(torch.cuda.max_memory_reserved() / 2**20, 1) if place.type == "cuda" else None,
@@ -103,35 +108,25 @@ def train_cell(
         checkpoints.remove()
 
 
-def _followed(settings: CellSettings, seeds: list[int], updates: int, folders: Sequence[Path]) -> dict[int, Donor]:
-    """What each seed follows, where the settings say so. Errors: UserError where the run to follow is not given."""
+def _followed(settings: CellSettings, stream: str, seeds: list[int], updates: int, folders: Sequence[Path]) -> dict[int, Donor]:
+    """What each seed follows, where the settings say so. Errors: UserError where they do and it is not given, or the reverse."""
     optimizer = settings.optimizer_settings.donor
     if optimizer is None:
+        if folders:
+            raise UserError(f"{settings.optimizer} reads no other run; leave --donor {folders[0]} out.")
         return {}
     if not folders:
         raise UserError(
             f"{settings.optimizer} reads the run of {optimizer} with the same seed; name the folder of that run with --donor."
         )
-    return read_donors(folders, settings.benchmark, seeds, updates)
+    return read_donors(folders, settings.benchmark, optimizer, stream, seeds, updates)
 
 
-class _Watching:
-    """Makes a watcher of somebody's class for each learner, and lets all of them finish. Errors: UserError where it cannot."""
-
-    def __init__(self, target: str) -> None:
-        self.where, self.made = f"watcher {target!r}", []  # type: tuple[str, list[Any]]
-        try:
-            module, name = target.split(":")
-            self.maker: WatcherMaker = getattr(importlib.import_module(module), name)
-        except Exception as error:
-            raise UserError(f"{self.where}: {error}. It must be module:Class, found where snakemake is called.") from error
-
-    def __call__(self, *arguments: Any) -> Any:
-        self.made.append(self.maker(*arguments))
-        return self.made[-1]
-
-    def finish(self, folder: Path) -> None:
-        """Let every watcher write what it keeps, into the run folder."""
-        for each in self.made:
-            if hasattr(each, "finish"):
-                each.finish(folder)
+def _watcher(target: str) -> WatcherMaker:
+    """Somebody's class, module:Class. Errors: UserError where there is none."""
+    try:
+        module, name = target.split(":")
+        maker: WatcherMaker = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise UserError(f"watcher {target!r}: {error}. It must be module:Class, found where snakemake is called.") from error
+    return maker

@@ -37,32 +37,32 @@ def train_seeds(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
     return {seed: record for block in blocks for seed, record in fitting(trainer, block).items()}
 
 
-def fitting(trainer: SeedTrainer, seeds: list[int], captures: Sequence[bool] = (True, False)) -> dict[int, Record]:
-    """Train a block; where memory runs out, half of it and then the other, and one seed without graphs, which need memory too.
+def fitting(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
+    """Train a block; where memory runs out, half of it and then the other, and one seed by the plain loop, which needs least.
 
     Errors: RuntimeError where one seed does not fit.
     """
     try:
-        return checked(trainer, seeds, captures)
+        return checked(trainer, seeds)
     except RuntimeError as error:
-        if not is_out_of_memory(error) or (len(seeds) == 1 and captures == (False,)):
+        if not is_out_of_memory(error):
             raise
     forget_tensors()  # only here, when the error is gone that held on to them
     if len(seeds) == 1:
-        log.warning("out of GPU memory with one seed; going on without CUDA graphs")
-        return _fallen_back(["memory"], fitting(trainer, seeds, (False,)))
+        log.warning("out of GPU memory with one seed; going on by the plain loop")
+        return _fallen_back(["memory"], {seeds[0]: trainer.one(seeds[0])})
     half = len(seeds) - len(seeds) // 2
     log.warning("out of GPU memory with %d seeds at once; going on with %d", len(seeds), half)
     return _fallen_back(["memory"], fitting(trainer, seeds[:half]) | fitting(trainer, seeds[half:]))
 
 
-def checked(trainer: SeedTrainer, seeds: list[int], captures: Sequence[bool] = (True, False)) -> dict[int, Record]:
+def checked(trainer: SeedTrainer, seeds: list[int]) -> dict[int, Record]:
     """Train a block as CUDA graphs; without, where that fails; seed by seed where a block fails or is not the plain loop.
 
-    captures: whether as graphs, in the order of the attempts. Errors: RuntimeError where memory runs out or one seed fails.
+    Errors: RuntimeError where memory runs out or one seed fails.
     """
     reasons: list[str] = []
-    for capture in captures:
+    for capture in (True, False):
         try:
             difference = rehearse(trainer, seeds, capture)
             if difference <= TOLERANCE[trainer.settings.precision]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ class SeedTrainer:
 
     donors: seed -> learning rate and gain of the run that it reads, (T,) each, where the settings say so. progress: hears of
     every update. watchers: make one for each learner, of (learner, timeline, its seeds). checkpoints: of seeds in
-    the plain loop. pace: factor of all learning rates.
+    the plain loop. pace: factor of all learning rates. watched: the watchers of all that was trained to its end.
     """
 
     settings: CellSettings
@@ -36,6 +37,7 @@ class SeedTrainer:
     watchers: tuple[WatcherMaker, ...] = ()
     checkpoints: Checkpoints | None = None
     pace: float = 1.0
+    watched: list[Watcher] = field(default_factory=list)
 
     @property
     def timeline(self) -> Timeline:
@@ -43,18 +45,20 @@ class SeedTrainer:
         return timeline(self.settings, len(self.stream.train_sizes))
 
     def rates(self, seed: int) -> Tensor:
-        """Learning rates of every update of a seed: float64 (T, 2), see `learners.rates`."""
-        learning_rate, time = self.settings.optimizer_settings.learning_rate, self.timeline
-        rates = learning_rates(learning_rate, time.updates, self.donors.get(seed), time.switches)
+        """Learning rates of every update of a seed: float64 (T, 2), see `learners.rates`; NaN from where its donor diverged."""
+        learning_rate, time, donor = self.settings.optimizer_settings.learning_rate, self.timeline, self.donors.get(seed)
+        rates = learning_rates(learning_rate, time.updates, donor, time.switches)
+        if donor is not None:
+            rates[np.isnan(donor[0])] = np.nan
         return torch.from_numpy(self.pace * rates).to(self.stream.device)
 
     def settings_of(self, seed: int) -> CellSettings:
-        """The settings of a seed: a gain that is the mean of another run becomes a number."""
+        """The settings of a seed: a gain that is the mean of another run, as long as that did not diverge, becomes a number."""
         optimizer = self.settings.optimizer_settings
         if optimizer.gain is None or optimizer.gain.mean_of is None:
             return self.settings
         _, gain = self.donors[seed]
-        constant = optimizer.model_copy(update={"gain": optimizer.gain.constant_at(float(gain.mean()))})
+        constant = optimizer.model_copy(update={"gain": optimizer.gain.constant_at(float(gain[~np.isnan(gain)].mean()))})
         return self.settings.model_copy(update={"optimizer_settings": constant})
 
     def one(self, seed: int, until: int | None = None) -> Record:
@@ -83,6 +87,7 @@ class SeedTrainer:
         checkpoint: Checkpoint | None = None,
     ) -> list[Record]:
         draws = [draw_run(self.settings, stream, seed) for seed in seeds]
+        watchers = [make(learner, self.timeline, seeds) for make in self.watchers]
         try:
             records = train(
                 learner,
@@ -90,7 +95,7 @@ class SeedTrainer:
                 side_by_side(draws) if learner.seeds else draws[0],
                 rates,
                 self.timeline,
-                watchers=[make(learner, self.timeline, seeds) for make in self.watchers],
+                watchers=watchers,
                 checkpoint=checkpoint,
                 progress=self.progress.begin(seeds) if self.progress is not None else None,
                 capture=capture,
@@ -100,4 +105,5 @@ class SeedTrainer:
             if self.progress is not None:
                 self.progress.undo()  # it may be begun again in another way
             raise
+        self.watched.extend(watchers)  # only now: those of an attempt that failed hold on to its learner
         return [replace(record, way=Way(len(seeds), capture)) for record in records]

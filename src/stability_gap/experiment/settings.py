@@ -18,7 +18,9 @@ class EvaluationSettings(Settings):
     )
     tasks: Literal["seen", "first"] = Field("seen", description="all tasks seen so far, or task 1 only as the authors do")
     arithmetic: Literal["fp32", "bf16_screened"] = Field(
-        "fp32", description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change"
+        "fp32",
+        description="bf16_screened (mlp): bfloat16 first, float32 wherever the class could change; "
+        "fp32 on GPUs, and on CPUs without bfloat16",
     )
     images_per_task: int | None = Field(
         None, gt=0, description="test images of each task, a fixed random choice; left out, as in the paper: all of them"
@@ -69,7 +71,8 @@ class ExperimentSettings(Settings):
     augment_test: bool = Field(False, description="test images too, anew in every evaluation, as the authors' v1 code did")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
         "fp32",
-        description="of products and convolutions, in evaluation too; tf32: on GPUs; bf16: autocast, on hardware that has it",
+        description="of products and convolutions, in evaluation too; tf32: on GPUs; "
+        "bf16: autocast, refused on CPUs without bfloat16, taken on any GPU, also where that is slow with it",
     )
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="continual evaluation")
 

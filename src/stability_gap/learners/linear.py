@@ -5,6 +5,7 @@ docs/performance.md); oneDNN uses all of it, on Intel as well. Same float32 arit
 this is `torch.nn.functional.linear`.
 """
 
+import platform
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -27,8 +28,14 @@ def uses_onednn(x: Tensor) -> bool:
 
 @cache
 def has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 numbers (AVX-512 or AMX); elsewhere that is slower than float32."""
-    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Whether this CPU multiplies bfloat16 numbers (AVX-512 BF16 or AMX); elsewhere that is slower than float32.
+
+    oneDNN takes them on every x86 with AVX-512, and where that lacks BF16 it computes with float32.
+    """
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        return False
+    is_x86 = platform.machine() in ("x86_64", "AMD64")
+    return not is_x86 or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 class _OneDNNLinear(torch.autograd.Function):

@@ -18,8 +18,9 @@ def ramp(batches: Tensor, train_sizes: list[int], switches: np.ndarray, updates:
     """
     passed = since_switch(len(batches), switches)
     factor = np.where(np.isinf(passed) | (updates == 0), 1.0, np.minimum(passed / max(updates, 1), 1.0))
-    first_of_task = np.cumsum([0, *train_sizes])[:-1]
-    newest = first_of_task[np.searchsorted(switches, np.arange(len(batches)), side="right")]
+    newest = np.searchsorted(switches, np.arange(len(batches)), side="right")
+    bounds = np.cumsum([0, *train_sizes])
     shape = (-1, *[1] * (batches.dim() - 1))
-    is_new = batches >= torch.from_numpy(newest).to(batches.device).view(shape)
+    first, end = (torch.from_numpy(bounds[newest + after]).to(batches.device).view(shape) for after in (0, 1))
+    is_new = (batches >= first) & (batches < end)  # without a switch in the sampling, images of later tasks are drawn too
     return torch.where(is_new, torch.from_numpy(factor).float().to(batches.device).view(shape), 1.0)
