@@ -24,8 +24,6 @@ endif
 
 results: .venv/ready
 	$(SNAKEMAKE) $(CHOSEN)
-	@echo && cat results/$(SUITE)/tables/table1.md
-	@echo "All of it on one page: results/$(SUITE)/report.html"
 
 report: .venv/ready
 	$(SNAKEMAKE) report $(CHOSEN)

@@ -102,6 +102,22 @@ def test_every_subcommand_has_help(command):
         assert described.strip().endswith((".", ")")), f"{name} does not say what it does in a sentence"
 
 
+def test_settings_of_a_tuned_optimizer_are_those_that_were_selected(command, config_file, tmp_path):
+    sweep = {"kind": "tuning", "budget": 2, "seeds": [2], "holdout": {}, "spaces": {"ngm_sgd": {"learning_rate": [0.01, 1.0]}}}
+    with config_file.open("a") as file:
+        file.write(f"sweeps: {json.dumps({'tuning': sweep})}\n")
+    asked = ("settings", "split_tiny", "ngm_sgd_tuned_final", "--config", config_file)
+    status, printed, told = command(*asked)
+    assert (status, printed) == (2, "")
+    assert "--selection results/selections/tuning/split_tiny.json" in told
+    status, printed, _ = command("settings", "split_tiny", "ngm_sgd", "--config", config_file)
+    selected = json.loads(printed)["optimizer_settings"] | {"learning_rate": 0.5}
+    files.write_json(tmp_path / "selected.json", {"ngm_sgd_tuned_final": {"member": "ngm_sgd_tuning_1", "settings": selected}})
+    status, printed, _ = command(*asked, "--selection", tmp_path / "selected.json")
+    assert status == 0
+    assert json.loads(printed)["optimizer_settings"] == selected
+
+
 def test_the_installed_command_tells_a_user_error_in_one_line_without_traceback(config_file):
     """The one test that starts the program itself."""
     installed = Path(sys.executable).parent / "stability-gap"

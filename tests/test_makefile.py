@@ -25,6 +25,12 @@ def dry_run(*asked: str) -> str:
     return done.stdout
 
 
+def test_results_are_wherever_the_configuration_says() -> None:
+    """Snakemake's last words name them."""
+    *_, last = dry_run("results", "SUITE=smoke", "CONFIG=results=out").splitlines()
+    assert last == ".venv/bin/snakemake --cores all --config suite=smoke results=out"
+
+
 @pytest.mark.parametrize("target", ["publish", "verify"])
 def test_targets_stand_before_the_configuration(target: str) -> None:
     printed = dry_run(target, "SUITE=smoke", "CONFIG=data_root=somewhere")

@@ -1,5 +1,6 @@
 """Publishing a suite and comparing a rebuild with it."""
 
+import errno
 import shutil
 import subprocess
 from pathlib import Path
@@ -131,6 +132,35 @@ def test_publishing_twice_gives_the_same_bytes(tmp_path: Path, run: Path) -> Non
     assert files.digest(tmp_path / "one" / "MANIFEST.json") == files.digest(tmp_path / "two" / "MANIFEST.json")
 
 
+def test_a_folder_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
+    publication.publish(suite, [run], CONFIG, output)
+    before = files.digest(output / "MANIFEST.json")
+    files.write_text(suite / "tables" / "table1.md", "| b |\n")
+    rename = Path.rename
+
+    def refuse_new(folder: Path, target: Path) -> Path:
+        if folder.suffix == ".new":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(folder, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+    with pytest.raises(UserError, match=r"cannot write .*published: Permission denied\. It belongs to another user"):
+        publication.publish(suite, [run], CONFIG, output)
+    assert files.digest(output / "MANIFEST.json") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["published", "run", "suite"]
+
+
+def test_a_link_to_a_published_folder_stays_one(tmp_path: Path, run: Path) -> None:
+    suite, output = make_suite(tmp_path / "suite"), tmp_path / "published"
+    output.symlink_to(tmp_path / "elsewhere")
+    for text in ("| a |\n", "| b |\n"):
+        files.write_text(suite / "tables" / "table1.md", text)
+        publication.publish(suite, [run], CONFIG, output)
+        assert (tmp_path / "elsewhere" / "tables" / "table1.md").read_text(encoding="utf-8") == text
+    assert output.is_symlink()
+
+
 def test_runs_of_different_code_are_not_published(tmp_path: Path, run: Path) -> None:
     files.write_json(tmp_path / "other" / "run.json", {**RUN, "code": "changed"})
     with pytest.raises(UserError, match="differ in code"):
@@ -166,16 +196,31 @@ def test_sources_that_are_not_committed_are_not_published_from(tmp_path: Path) -
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
 
-    publication.check_committed(tmp_path)  # no repository: nobody can tell
+    own = {"extensions": {"metrics": ["my_metrics"]}, "optimizers": {"lion": {"method": "import", "target": "mine.lion:Lion"}}}
+    publication.check_committed(own, tmp_path)  # no repository: nobody can tell
     git("init")
     files.write_text(tmp_path / "src" / "a.py", "a = 1\n")
     files.write_text(tmp_path / "notes.txt", "mine\n")
     with pytest.raises(UserError, match=r"src/ has changes that are not committed; commit them first"):
-        publication.check_committed(tmp_path)
+        publication.check_committed(own, tmp_path)
     git("add", "src")
     git("commit", "-m", "a")
-    publication.check_committed(tmp_path)  # no result depends on notes.txt
+    publication.check_committed(own, tmp_path)  # no result depends on notes.txt
     files.write_text(tmp_path / "src" / "a.py", "a = 2\n")
     files.write_text(tmp_path / "config.yaml", "suite: digits\n")
     with pytest.raises(UserError, match=r"src/a\.py \(and 1 more\) has changes"):
-        publication.check_committed(tmp_path)
+        publication.check_committed(own, tmp_path)
+    git("add", ".")
+    git("commit", "-m", "b")
+    for name in ("my_metrics.py", "mine/lion.py"):
+        files.write_text(tmp_path / name, "a = 1\n")
+        publication.check_committed({}, tmp_path)
+        with pytest.raises(UserError, match=f"{name} has changes"):
+            publication.check_committed(own, tmp_path)
+        (tmp_path / name).unlink()
+
+
+def test_nothing_is_published_where_git_cannot_tell(tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: nowhere\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"git status fails, .*; mend it: fatal: not a git repository: "):
+        publication.check_committed({}, tmp_path)

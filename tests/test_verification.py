@@ -113,6 +113,30 @@ def test_one_that_some_leave_undefined_may_be_so_elsewhere(
     assert not found.loc[["run"], "agrees"].any()
 
 
+@pytest.mark.parametrize(
+    ("values", "seeds", "by"),
+    [
+        ({1: 0.4}, (1,), 0.002),  # one published seed
+        (dict.fromkeys(VALUES, 0.5), (1,), 0.1),  # seeds that agree, of which one is rebuilt
+        (dict.fromkeys(VALUES, 0.5), (1, 2, 3, 4), 0.1),
+    ],
+)
+def test_where_published_seeds_tell_no_noise_another_mean_is_no_disagreement(
+    tmp_path: Path, published: Path, values: dict[int, float], seeds: tuple[int, ...], by: float
+) -> None:
+    files.write_parquet(published / "metrics.parquet", metrics(values))
+    same, other = (
+        verification.verify(make_suite(tmp_path / str(shift), metrics({seed: values[seed] + shift for seed in seeds})), published)
+        for shift in (0, by)
+    )
+    assert same.loc[same["kind"] != "file", "agrees"].all()
+    told = other.set_index("name").loc["b sgd avg_acc"]
+    assert (told["kind"], told["agrees"], np.isnan(told["difference"])) == (verification.UNTOLD, False, True)
+    assert "| means of b that differ where published seeds do not, by noise that is unknown | 0 | 1 |  |" in verification.summary(
+        other
+    )
+
+
 def test_metrics_that_were_not_there_when_it_was_published_are_not_compared(tmp_path: Path, published: Path) -> None:
     new = shifted(0).query("metric == 'avg_acc'").assign(metric="depth")
     found = verification.verify(make_suite(tmp_path / "rebuilt", shifted(0), new, metrics(VALUES, "adam")), published)

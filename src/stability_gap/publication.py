@@ -1,6 +1,7 @@
 """Publish the final tables and figures of a suite with a MANIFEST."""
 
 import logging
+import os
 import platform
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stability_gap import files
-from stability_gap.errors import UserError
+from stability_gap.errors import UserError, why_not_written
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +39,39 @@ SOURCES = (
 """What results depend on, in a checkout."""
 
 
-def check_committed(checkout: Path = Path()) -> None:
-    """Refuse sources that nobody else can get. Errors: UserError where git knows of a change that is not committed."""
+def check_committed(config: Mapping[str, Any], checkout: Path = Path()) -> None:
+    """Refuse sources that nobody else can get: ours, and the modules of the user's own that lie in `checkout`.
+
+    config: the resolved configuration. Errors: UserError where git knows of a change that is not committed, or cannot tell.
+    """
     if shutil.which("git") is None:
         return
-    there = [name for name in SOURCES if (checkout / name).exists()]
+    there = [name for name in (*SOURCES, *_own_modules(config)) if (checkout / name).exists()]
     told = subprocess.run(
-        ["git", "-C", str(checkout), "status", "--porcelain", "--", *there], capture_output=True, text=True, check=False
+        ["git", "-C", str(checkout), "status", "--porcelain", "--", *there],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"LC_ALL": "C"},  # what it says is read below
     )
+    if told.returncode and "not a git repository (or any" not in told.stderr:
+        said = " ".join(told.stderr.split())
+        raise UserError(f"git status fails, so that nobody knows whether the sources are committed; mend it: {said}")
     if changed := told.stdout.splitlines():
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise UserError(
             f"{changed[0][3:]}{more} has changes that are not committed; commit them first, so that others can get the code that "
             "made what is published."
         )
+
+
+def _own_modules(config: Mapping[str, Any]) -> list[str]:
+    """Paths that the modules of the user's own have where they lie in the checkout: of a file and of a package."""
+    extensions, optimizers = config.get("extensions", {}), config.get("optimizers", {}).values()
+    names = [name for section in ("metrics", "figures", "watchers") for name in extensions.get(section, ())]
+    names += [each["target"] for each in optimizers if each.get("method") == "import"]
+    paths = {name.partition(":")[0].replace(".", "/") for name in names}
+    return sorted(path for stem in paths for path in (f"{stem}.py", f"{stem}/__init__.py"))
 
 
 def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Path, *, with_runs: bool = False) -> None:
@@ -63,7 +83,8 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
     Args:
         suite: results/{suite}. runs: all run folders of the suite. config: the resolved configuration. with_runs: copy these
             folders too, to runs/{benchmark}/{optimizer}/{seeds}/, so that everything can be made from them without training.
-    Errors: UserError where a file is missing or breaks its contract, or runs come from different code, versions or data.
+    Errors: UserError where a file is missing or breaks its contract, runs come from different code, versions or data, or
+    `output` cannot be written.
     """
     ours = {*FOLDERS, *FILES, *EXTRA_FILES, RUNS, "MANIFEST.json"}
     foreign = sorted(path.name for path in output.iterdir() if path.name not in ours) if output.is_dir() else []
@@ -109,17 +130,32 @@ def publish(suite: Path, runs: list[Path], config: Mapping[str, Any], output: Pa
             },
         },
     }
-    fresh = output.with_name(f".{output.name}.new")  # where something fails, as on a full disk, what was published stays
+    place = output.resolve() if output.is_symlink() else output  # the link stays one
+    fresh = place.with_name(f".{output.name}.new")  # where something fails, as on a full disk, what was published stays
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         for name, path in ({name: suite / name for name in names} | curves).items():
             files.write_atomically(fresh / name, lambda temporary, path=path: shutil.copyfile(path, temporary))  # type: ignore[misc]
         files.write_json(fresh / "MANIFEST.json", manifest)
-        shutil.rmtree(output, ignore_errors=True)
-        fresh.rename(output)
+        _replace(place, fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     log.info("published %d files to %s", len(names) + len(curves), output)
+
+
+def _replace(folder: Path, fresh: Path) -> None:
+    """Put `fresh` in the place of `folder`, whole or not at all. Errors: UserError where the system refuses."""
+    old = folder.with_name(f".{folder.name}.old")
+    try:
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        fresh.rename(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise UserError(f"cannot write {folder}: {why_not_written(error)}") from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _check_runs(folders: list[Path]) -> None:

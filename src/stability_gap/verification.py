@@ -17,6 +17,12 @@ LEVEL = 0.05
 """How often a rebuild that differs by its seeds alone may be said to disagree."""
 
 RUN = ["benchmark", "optimizer", "seed"]
+ROUNDING = 5e-7
+"""What two means, or the values of seeds, may differ by and count as the same."""
+
+UNTOLD = "unknown noise"
+"""Kind of a mean that differs where the published seeds do not, or there is one: nothing tells what seeds explain."""
+
 COLUMNS = ["name", "kind", "benchmark", "agrees", "difference"]
 
 
@@ -30,8 +36,9 @@ def verify(suite: Path, published: Path) -> pd.DataFrame:
     Where the rebuilt suite has fewer seeds or optimizers, it is compared with the published runs of these; the noise is then that
     of all published seeds. Files hang on all runs, so none is compared.
 
-    Returns: `name, kind (file | run | mean), benchmark, agrees, difference` (of two means, in standard errors of it). A run
-    agrees where each of its metrics is the published one to the last bit; that none does is no error.
+    Returns: `name, kind (file | run | mean | unknown noise), benchmark, agrees, difference` (of two means, in standard errors of
+    it). A run agrees where each of its metrics is the published one to the last bit; that none does is no error. Nor is a mean of
+    unknown noise (`UNTOLD`), which differs.
 
     Errors: UserError where no MANIFEST, file or row is there, a run was not published, or a mean disagrees.
     """
@@ -75,7 +82,7 @@ def _means(ours: pd.DataFrame, theirs: pd.DataFrame, all_theirs: pd.DataFrame) -
     """Compare the means over the same seeds; where these are some of a cell's, by the noise of all that were published.
 
     A metric that some published seeds leave undefined, such as a recovery that did not come, may be so in others here. Where one
-    seed alone defines it, nothing tells its noise.
+    seed alone defines it, or all have the same value, nothing tells its noise: the same mean agrees, another one is `UNTOLD`.
     """
     noise = summarise(all_theirs)[[*KEYS, "n", "sd"]].rename(columns={"n": "n_all", "sd": "sd_all"})
     both = summarise(theirs).merge(summarise(ours), on=KEYS, how="left", suffixes=("_published", "")).merge(noise, on=KEYS)
@@ -85,14 +92,17 @@ def _means(ours: pd.DataFrame, theirs: pd.DataFrame, all_theirs: pd.DataFrame) -
         both[f"sd{side}"].where(~some, both["sd_all"]).fillna(0) / np.sqrt(both[f"n{side}"].clip(lower=1))
         for side in ("_published", "")
     ]
-    difference = (both["mean"] - both["mean_published"]).abs() / (np.hypot(*errors) + 5e-7)
+    difference = (both["mean"] - both["mean_published"]).abs() / (np.hypot(*errors) + ROUNDING)
+    told = both["sd_all"] > ROUNDING
     missing = both[["mean_published", "mean"]].isna()
-    undefined = missing.all(axis=1) | (partly & (missing.any(axis=1) | (both["n_all"] < 2)))
-    undefined &= both["n"].notna()
+    measured = both["n"].notna()
+    undefined = measured & (missing.all(axis=1) | (partly & missing.any(axis=1)))
     freedom = (both["n_published"] + both["n"] - 2).where(~some, both["n_all"] - 1).clip(lower=1)
-    comparisons = max(int((~undefined).sum()), 1)
+    comparisons = max(int((told & ~undefined).sum()), 1)
     agrees = undefined | (difference <= stats.t.ppf(1 - LEVEL / 2 / comparisons, freedom))
-    return both.assign(name=_names(both, KEYS), kind="mean", agrees=agrees, difference=difference)[COLUMNS]
+    untold = measured & ~told & ~agrees
+    kind, difference = np.where(untold, UNTOLD, "mean"), difference.mask(untold)
+    return both.assign(name=_names(both, KEYS), kind=kind, agrees=agrees, difference=difference)[COLUMNS]
 
 
 def _seeds(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -106,9 +116,10 @@ def _names(table: pd.DataFrame, keys: list[str]) -> pd.Series:
 def summary(table: pd.DataFrame) -> str:
     """Put what `verify` found into a few lines of Markdown: files, runs and means of each benchmark."""
     words = {"file": "files, byte by byte", "run": "runs of {}, each metric to the last bit", "mean": "means of {}"}
+    words[UNTOLD] = "means of {} that differ where published seeds do not, by noise that is unknown"
     lines = ["| compared | agree | of | largest difference |", "|---|--:|--:|--:|"]
     for (kind, benchmark), rows in table.groupby(["kind", "benchmark"], sort=False):
-        most = f"{rows['difference'].max():.2g} standard errors" if kind == "mean" else ""
+        most = f"{rows['difference'].max():.2g} standard errors" if rows["difference"].notna().any() else ""
         lines.append(f"| {words[str(kind)].format(benchmark)} | {rows['agrees'].sum()} | {len(rows)} | {most} |")
     if "file" not in set(table["kind"]):
         lines.append("| files: not compared, as they hang on all runs | | | |")

@@ -100,6 +100,8 @@ def test_every_optimizer_has_the_same_number_of_configurations_and_every_range_i
     assert sweep.configurations("ngm") != sweep.model_copy(update={"seed": 4}).configurations("ngm")
 
 
+FOLLOWS = {"like": "sgd", "gain": {"mean_of": "ngm_tuned_final"}}
+
 BAD = {
     "unknown optimizer": (
         {"sweeps__rates__optimizers": ["sgd", "ngn"]},
@@ -138,6 +140,22 @@ BAD = {
     "a benchmark without a twin": (
         {"sweeps__tuning__holdout": {}},
         "c: suites.quick.benchmarks: sweeps.tuning.holdout names no twin of split to tune on; add it there.",
+    ),
+    "tuning seeds of a run that is followed": (
+        {"optimizers__const": FOLLOWS, "suites__quick__optimizers": ["rates", "const"], "suites__quick__seeds": [3, 42]},
+        "c: suites.quick.seeds: [3] are tuning seeds of sweeps.tuning; evaluate with others.",
+    ),
+    "a benchmark without a twin for a run that is followed": (
+        {
+            "optimizers__const": FOLLOWS,
+            "suites__quick__optimizers": ["rates", "const"],
+            "suites__quick__benchmarks": ["split", "twin"],
+        },
+        "c: suites.quick.benchmarks: sweeps.tuning.holdout names no twin of twin to tune on; add it there.",
+    ),
+    "tuning what follows a tuned run": (
+        {"optimizers__const": FOLLOWS, "sweeps__tuning__spaces__const": {"learning_rate": [0.001, 1.0]}},
+        "c: sweeps.tuning.spaces: const follows the runs of ngm_tuned_final, which is tuned itself; tune another.",
     ),
     "a twin with test images": (
         {"benchmarks__twin__dataset": "digits"},

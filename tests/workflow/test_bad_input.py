@@ -74,6 +74,13 @@ BAD_CONFIGURATIONS: dict[str, tuple[Change, str]] = {
         lambda values: values.update(suite="mechanism", device="cuda"),
         "config.yaml: suites.mechanism: its figures look into runs by replaying them, to the last bit, which those of a GPU",
     ),
+    "replays of a run without that which it follows": (
+        lambda values: (
+            values.update(suite="mechanism"),
+            values["suites"]["mechanism"].update(optimizers=["sgd", "sgd_matched"], reference="sgd"),
+        ),
+        "config.yaml: suites.mechanism.optimizers: its figures replay runs together with those that they follow; add ngm_sgd.",
+    ),
     "results below a file": (
         lambda values: values.update(results="Snakefile/results"),
         "config.yaml: results: cannot write to Snakefile/results: Snakefile is no folder",

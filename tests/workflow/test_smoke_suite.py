@@ -454,7 +454,6 @@ def test_a_suite_is_published_and_its_rebuild_verified(finished: Workflow) -> No
 
     metrics = pd.read_parquet(published / "metrics.parquet")
     metrics.assign(value=metrics["value"] + 100).to_parquet(published / "metrics.parquet")
-    verification.unlink()
     refused = finished.snakemake("--cores", "all", "verify")
     assert refused.returncode != 0
     assert "means differ from paper_figures/smoke" in refused.stdout

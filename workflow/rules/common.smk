@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stability_gap import config as configuration
 from stability_gap.errors import UserError
+from stability_gap.files import digest
 from stability_gap.provenance import PACKAGE, code_digest, data_digest, module_digest
 
 # Modules of the caller's own: optimizers, metrics, figures, watchers. Last, so that they hide none of ours.
@@ -44,6 +45,7 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 CHOSEN = CONFIG.chosen_suite
+FOLLOWED = CONFIG.with_donors(CHOSEN.optimizers)[len(CHOSEN.optimizers) :]
 SEEDS = configuration.format_seeds(CHOSEN.seeds)
 RESULTS = CONFIG.results
 SUITE = f"{RESULTS}/{CONFIG.suite}"
@@ -302,6 +304,13 @@ def closing_line():
         return "Done."
     made = f"Suite {CONFIG.suite}: {cells * len(CHOSEN.seeds)} runs ({cells} cells, {len(CHOSEN.seeds)} seeds)."
     return f"{made} All of it on one page: {REPORT}. Main table: {SUITE}/tables/{main}.md, verdicts: {SUITE}/claims.csv."
+
+
+def published_digests(wildcards):
+    """Digests of what verify compares with, so that it compares again where that changed."""
+    published = Path("paper_figures", CONFIG.suite)
+    found = [published / name for name in ("MANIFEST.json", "metrics.parquet")]
+    return [digest(file) for file in found if file.exists()]
 
 
 def what_verify_compares(wildcards):

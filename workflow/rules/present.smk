@@ -42,6 +42,12 @@ if USES_GPU and f"{SUITE}/mechanism.csv" in EXTRAS:
         " cannot be; give --config device=cpu."
     )
 
+if FOLLOWED and f"{SUITE}/mechanism.csv" in EXTRAS:
+    sys.exit(
+        f"error: config.yaml: suites.{CONFIG.suite}.optimizers: its figures replay runs together with those that they follow;"
+        f" add {', '.join(FOLLOWED)}."
+    )
+
 # How the suite is shown: labels, order, colours, and the optimizer that the others are compared with.
 APPEARANCE = f"--looks {shlex.quote(json.dumps(CONFIG.looks()))} --reference {shlex.quote(CHOSEN.reference)}"
 

@@ -47,6 +47,7 @@ rule verify:
         suite=lambda wildcards, input: os.path.dirname(input[0]),
         # no input: the MANIFEST is made by `publish`, which must not run first
         published=f"paper_figures/{CONFIG.suite}",
+        digests=published_digests,
         code=code_digest("verification"),
     shell:
         "stability-gap --log {log:q} verify {params.suite:q} {params.published:q} -o {output:q}"

@@ -15,16 +15,26 @@ from stability_gap.errors import UserError
 @click.argument("benchmark")
 @click.argument("optimizer")
 @click.option("--config", "config_file", type=FILE, default=Path("config.yaml"), help="The configuration.")
-def settings(benchmark: str, optimizer: str, config_file: Path) -> None:
+@click.option("--selection", "selection_file", type=FILE, help="Selected settings (`select`), which the winner of a sweep has.")
+def settings(benchmark: str, optimizer: str, config_file: Path, selection_file: Path | None) -> None:
     """Print the resolved settings of a cell as JSON, ready for `train --settings`."""
     from stability_gap import config
-    from stability_gap.settings import nearest
+    from stability_gap.experiment.settings import CellSettings
+    from stability_gap.settings import nearest, validate
 
     chosen = config.load(config_file)
     for name, section in ((benchmark, "benchmarks"), (optimizer, "optimizers")):
         if name not in getattr(chosen, section):
             raise UserError(f"{config_file}: no {name!r} under {section}.{nearest(name, getattr(chosen, section))}")
-    click.echo(chosen.cell(benchmark, optimizer).model_dump_json(indent=2))
+    sweep, cell = chosen.winner_of(optimizer), chosen.cell(benchmark, optimizer)
+    if sweep is not None and selection_file is None:
+        raise UserError(
+            f"{optimizer} has the settings that sweeps.{sweep} selects; make them and name their file: "
+            f"--selection {chosen.results}/selections/{sweep}/{benchmark}.json"
+        )
+    if selection_file is not None:
+        cell = validate(CellSettings, config.with_selected(cell.model_dump(mode="json"), selection_file), str(selection_file))
+    click.echo(cell.model_dump_json(indent=2))
 
 
 @commands.command()

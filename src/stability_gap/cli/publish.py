@@ -23,7 +23,7 @@ def publish(suite: Path, runs: tuple[Path, ...], config: Any, with_runs: bool, o
     """
     from stability_gap import publication
 
-    publication.check_committed()
+    publication.check_committed(config)
     publication.publish(suite, list(runs), config, output, with_runs=with_runs)
 
 

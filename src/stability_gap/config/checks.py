@@ -153,6 +153,9 @@ def _rates(config: Config) -> set[str]:
 
 def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) -> None:
     """Check that tuning sees what the evaluation will, but for the images held out: same task, same training, no test image."""
+    for base in sweep.bases:
+        if tuned := [each for each in config.with_donors([base]) if config.winner_of(each) is not None]:
+            tell("sweeps", name, f".spaces: {base} follows the runs of {tuned[0]}, which is tuned itself; tune another.")
     if repeated := sorted(_repeated(sweep.seeds)):
         tell("sweeps", name, f".seeds: {repeated} repeated; every seed once, n counts runs.")
     for benchmark, twin in sweep.holdout.items():
@@ -176,8 +179,8 @@ def _check_holdout(config: Config, name: str, sweep: TuningSweep, tell: Tell) ->
 
 
 def _check_tuned(config: Config, name: str, suite: Suite, tell: Tell) -> None:
-    """Check that what a suite takes from a selection can be selected, by runs that none of its own are."""
-    for chosen in dict.fromkeys(config.winner_of(optimizer) for optimizer in suite.optimizers):
+    """Check that what a suite takes from a selection, for runs that its own follow too, can be selected by other runs."""
+    for chosen in dict.fromkeys(map(config.winner_of, config.with_donors(suite.optimizers))):
         if chosen is None:
             continue
         sweep = config.tunings[chosen]

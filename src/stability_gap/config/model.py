@@ -1,6 +1,7 @@
 """Describe `config.yaml` as typed settings: every key with its default, range and meaning."""
 
 import os
+from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any, Literal
 
@@ -135,6 +136,14 @@ class Config(Settings):
         own = [module.rpartition(".")[2] for module in self.extensions.figures]
         return self.chosen_suite.figures or [*FIGURES, *own]
 
+    def with_donors(self, optimizers: Iterable[str]) -> list[str]:
+        """List optimizers and, behind them, those whose runs they follow, each once; ids that are unknown follow none."""
+        found = list(dict.fromkeys(optimizers))
+        for name in found:  # grows
+            donor = self.optimizers[name].donor if name in self.optimizers else None
+            found += [donor] if donor is not None and donor not in found else []
+        return found
+
     def winner_of(self, optimizer: str) -> str | None:
         """Name the sweep whose selection an optimizer takes its settings from; none where they stand in its block."""
         return next((name for name, each in self.tunings.items() if optimizer in each.winners()), None)
@@ -182,10 +191,7 @@ class Config(Settings):
     def science(self) -> dict[str, Any]:
         """Collect what the chosen suite's results depend on, as plain values: no folders, devices or other suites."""
         datasets = {name: self.datasets[self.benchmarks[name].dataset] for name in self.chosen_suite.benchmarks}
-        optimizers = list(self.chosen_suite.optimizers)
-        for name in optimizers:  # grows by the optimizers whose runs others read
-            donor = self.optimizers[name].donor
-            optimizers += [donor] if donor is not None and donor not in optimizers else []
+        optimizers = self.with_donors(self.chosen_suite.optimizers)
         sweeps = [name for name, each in self.tunings.items() if set(each.winners()) & set(optimizers)]
         return {
             "suite": self.suite,
