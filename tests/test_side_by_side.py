@@ -111,6 +111,7 @@ def test_metrics_and_tests_of_all_stand_side_by_side(compared):
     assert "my method" in output
     assert "significantly better than sgd" in output.lower()
     assert "unpaired" not in output
+    assert "my method: seeds 1–8, 2 contexts, last evaluated after updates 15, 30 (as given)\n" in output
     assert str(folder) in output
 
 
@@ -183,7 +184,7 @@ def test_a_configuration_gives_labels_tables_and_the_reference(tmp_path, monkeyp
         presented(runs, reference="adam")
 
 
-@pytest.mark.parametrize("text", ["lr: 0.1\nmodel: {name: resnet}\n", "", "- a\n", "5\n"])
+@pytest.mark.parametrize("text", ["lr: 0.1\nmodel: {name: resnet}\n", "", "- a\n", "5\n", "a: !include b\n", "a: 1\na: 2\n"])
 def test_the_configuration_of_another_program_is_left_alone(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
@@ -205,6 +206,16 @@ def test_runs_that_change_contexts_elsewhere_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"mine\.csv and .* have 3 and 2 contexts"):
         compare_runs(read_sources([ours, path], Options(context_length=10)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_curve_that_ends_before_another_is_told(caplog):
+    caplog.set_level("WARNING", "stability_gap")
+    named = {"whole": falls(0.3, 1), "killed": falls(0.3, 1).head(22)}
+    benchmark_runs(read_sources(list(named.items())), "unnamed")
+    assert "the last evaluations are after other updates (whole: 30, killed: 22)" in caplog.text
+    caplog.clear()
+    benchmark_runs(read_sources([("a", named["whole"]), ("b", named["whole"])]), "unnamed")
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(

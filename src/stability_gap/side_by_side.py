@@ -1,5 +1,6 @@
 """Compare runs and anybody's curves: metrics, paired tests, tables and figures of them all, in one folder."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ from stability_gap.presentation.formats import save_table, to_markdown
 from stability_gap.presentation.looks import Looks, looks_from
 from stability_gap.presentation.tables import metric_table
 from stability_gap.settings import Look
+
+LOG = logging.getLogger(__name__)
 
 TABLES = {
     "table1": ("Accuracy and stability gap", ["avg_acc", "min_acc", "wc_acc", "avg_sg_first", "avg_sg_previous", "avg_sg_seen"]),
@@ -55,17 +58,17 @@ class Presented:
 def presented(runs: Sequence[Run], config_file: Path | None = None, reference: str | None = None) -> Presented:
     """Take labels, reference, tables and level from a configuration: `config_file`, else config.yaml where it lies, else ours.
 
-    A config.yaml without a key `suites` is another program's, and left alone.
+    A config.yaml that nobody named is another program's where it has no key `suites`, and left alone; so is one that cannot be
+    read, with a warning.
     reference: the curve that the others are marked against, in place of the configuration's; one that is not among the runs marks
     nothing. Errors: UserError for a configuration that is none, or a `reference` that is not there.
     """
     names = check_reference(runs, reference)
-    from stability_gap.config import load, read
+    from stability_gap.config import load
 
     here = Path("config.yaml")
-    if config_file is None and here.exists():
-        values = read(here)
-        config_file = here if isinstance(values, dict) and "suites" in values else None
+    if config_file is None and here.exists() and _is_ours(here):
+        config_file = here
     if config_file is None:
         return Presented(Looks(OWN, reference=reference))
     config = load(config_file)
@@ -74,6 +77,18 @@ def presented(runs: Sequence[Run], config_file: Path | None = None, reference: s
     looks = replace(looks, benchmarks={**looks.benchmarks, **OWN})
     tables = {name: (each.title, list(each.metrics)) for name, each in config.tables.items()}
     return Presented(looks, tables or TABLES, config.analysis)
+
+
+def _is_ours(config_file: Path) -> bool:
+    """Tell whether a configuration is one of this pipeline."""
+    from stability_gap.config import read
+
+    try:
+        values = read(config_file)
+    except UserError as error:
+        LOG.warning("Labels and tables are not taken from %s: %s", config_file, error)
+        return False
+    return isinstance(values, dict) and "suites" in values
 
 
 def check_reference(runs: Iterable[Run], reference: str | None) -> set[str]:

@@ -7,8 +7,10 @@ from stability_gap.errors import UserError
 UPDATES = np.array([1, 4, 5, 8, 9, 100])
 
 
-def test_contexts_of_one_length():
-    assert Options(context_length=4).contexts(UPDATES).tolist() == [1, 1, 2, 2, 3, 25]
+@pytest.mark.parametrize("length", [4, 4.0, np.int32(4)])
+def test_contexts_of_one_length(length):
+    assert Options(context_length=length).contexts(UPDATES).tolist() == [1, 1, 2, 2, 3, 25]
+    assert Options(context_length=length).contexts(UPDATES).dtype == np.int64
 
 
 def test_contexts_between_switches():
@@ -26,7 +28,15 @@ def test_contexts_between_switches():
         ({"switches": [0, 4]}, "ascending order"),
         ({"switches": np.array([10, 5])}, r"switches are .*10.*5.*ascending order"),
         ({"switches": [9.7]}, "whole numbers"),
+        ({"switches": 200}, "switches are 200; give whole numbers"),
+        ({"switches": "200,400"}, "switches are '200,400'; give whole numbers"),
+        ({"switches": [[1], [1, 2]]}, "whole numbers"),
+        ({"switches": [10**30]}, "whole numbers"),
         ({"context_length": 3.5}, "it must be a whole number"),
+        ({"context_length": "200"}, "the context length is '200'; it must be a whole number"),
+        ({"context_length": [200]}, "it must be a whole number"),
+        ({"context_length": float("nan")}, "it must be a whole number"),
+        ({"context_length": 10**30}, "it must be a whole number"),
     ],
 )
 def test_options_that_contradict_are_refused(values, words):

@@ -99,6 +99,8 @@ def test_repr_counts():
         ({"accuracy": {2: 0.5}}, "no accuracy of task 1, which was seen; give tasks 1 to 2"),
         ({"accuracy": {1: "high"}}, r"accuracy is {1: 'high'}; give numbers by task"),
         ({"accuracy": {}}, "no accuracy of task 1"),
+        ({"accuracy": {0: 0.9, 1: 0.5, 2: 0.3}}, "accuracy has the task 0; tasks count from 1, in the order in which they are"),
+        ({"loss": {0: 0.9, 1: 0.5, 2: 0.3}}, "loss has the task 0; tasks count from 1"),
         ({"loss": [0.5]}, "no loss of task 2"),
         ({"context": 1}, "context 1 is given, by its length or switches it is 2"),
         ({"iteration": 9}, "context 3 comes after context 1"),

@@ -89,6 +89,8 @@ def test_a_seed_comes_from_column_option_or_name_and_else_is_no_one_elses(tmp_pa
     assert seeds == [[1, 2], [3], [4]]
     assert told(read_sources([first], Options(context_length=4, seed=7))) == [("unnamed", "a", [7])]
     assert told(read_sources([EXAMPLES / "long.csv"], Options(seed=7))) == [("unnamed", "long", [3])]
+    both = read_sources([first, wide_file(tmp_path / "c_seed42.csv")], Options(context_length=4, seed=7))
+    assert told(both) == [("unnamed", "a", [7]), ("unnamed", "c", [42])]
 
 
 def test_files_of_one_name_are_its_seeds(tmp_path):
@@ -98,6 +100,28 @@ def test_files_of_one_name_are_its_seeds(tmp_path):
     assert told(read_sources([f"mine={path}" for path in apart], FOUR)) == [("unnamed", "mine", [1]), ("unnamed", "mine", [2])]
     with pytest.raises(UserError, match=r"are both called curves; name them: A=.*x/curves.csv B=.*y/curves.csv"):
         read_sources(apart, FOUR)
+
+
+@pytest.mark.parametrize("order", [[1, 2], [2, 1]])
+def test_seeds_of_a_curve_are_evaluated_alike_whatever_files_they_stand_in(tmp_path, order):
+    wide_file(tmp_path / "mine_seed1.csv")
+    wide().head(6).to_csv(tmp_path / "mine_seed2.csv", index=False)  # killed early
+    paths = [tmp_path / f"mine_seed{seed}.csv" for seed in order]
+    words = r"mine_seed2\.csv, column iteration: seed 2 lacks rows at iteration 7, which .*mine_seed1\.csv has; all seeds"
+    with pytest.raises(UserError, match=words):
+        read_sources(paths, FOUR)
+    assert len(read_sources([f"{path.stem}={path}" for path in paths], FOUR)) == 2  # two curves may differ
+
+
+def test_what_curves_are_taken_for_is_logged(tmp_path, caplog):
+    caplog.set_level("INFO")
+    several = [wide_file(tmp_path / f"mine_seed{seed}.csv") for seed in (3, 1, 2)]
+    read_sources([run_folder(tmp_path / "runs", [7]), *several, wide_file(tmp_path / "other.csv")])
+    how = "2 contexts, last evaluated after updates 4, 8 (by the column context, or from where tasks begin)"
+    assert caplog.messages == [f"mine: seeds 1–3, {how}", f"other: seed 4, {how}"]
+    caplog.clear()
+    read_sources([several[0]], Options(switches=[4]))
+    assert caplog.messages == ["mine: seed 3, 2 contexts, last evaluated after updates 4, 8 (as given)"]
 
 
 def test_a_file_called_by_its_seed_has_the_name_of_its_folder(tmp_path):

@@ -63,6 +63,29 @@ def tasks_of(length: int, tasks: int, ahead: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["iteration", "task", "accuracy"])
 
 
+def test_a_switch_that_never_comes_is_refused():
+    with pytest.raises(UserError, match="mine: the switch after update 60 never comes, the last evaluation is after update 8"):
+        tidy(plain(), Options(switches=[4, 60]), "mine")
+    pd.testing.assert_frame_equal(tidy(plain(), Options(switches=[4, 8]), "mine"), evaluations())  # that of the end is no harm
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "words"),
+    [
+        (tasks_of(20, 2).query("task == 1 or iteration == 40"), Options(), "context 2 holds one evaluation, after update 40"),
+        (tasks_of(20, 2).query("iteration < 22"), Options(context_length=20), "context 2 holds one evaluation, after update 21"),
+        (tasks_of(20, 3), Options(), ""),
+        (tasks_of(20, 3).query("iteration % 20 == 0"), Options(), ""),  # as of all
+        (tasks_of(20, 2).query("iteration >= 20"), Options(), ""),  # as before the first switch nothing can fall
+    ],
+)
+def test_a_single_evaluation_beside_contexts_of_many_is_told(table, options, words, caplog):
+    tidy(table, options, "mine")
+    assert [text for text in caplog.messages if "holds one evaluation" in text] == caplog.messages
+    assert words in caplog.text
+    assert bool(caplog.messages) == bool(words)
+
+
 @pytest.mark.parametrize(("tasks", "length", "told"), [(10, 100, 200), (10, 100, 110), (2, 150, 200), (2, 100, 10**9)])
 def test_a_context_length_that_contradicts_where_tasks_begin_is_refused(tasks, length, told):
     words = f"mine: task 2 has accuracies from iteration {length + 1} on, but by --context-length {told} .* at {told + 1};"
@@ -191,6 +214,23 @@ def test_holes_are_refused_as_they_would_count_as_divergence(empty):
     iteration = empty.split()[2]
     with pytest.raises(UserError, match=f"seed 0 has none on task 1 at iteration {iteration}, but has some at that"):
         tidy(table, FOUR, "mine")
+
+
+ANEW = plain().query("task == 1").assign(iteration=lambda rows: (rows["iteration"] - 1) % 4 + 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pd.concat([plain(), plain()]), "iteration 1, task 1 stands twice; rows of several runs need a column seed"),
+        (ANEW, "iteration 1, task 1 stands twice; .* count iterations over the whole stream"),
+        (ANEW.assign(seed=5), "seed 5, iteration 1, task 1 stands twice; keep one row each, and count iterations over the whole"),
+        (ANEW.assign(seed=5, context=[1] * 4 + [2] * 4), ".* stands twice; it is in two contexts, so count"),
+    ],
+)
+def test_rows_that_stand_twice_are_told_what_they_may_be(table, words):
+    with pytest.raises(UserError, match=f"^mine: {words}"):
+        tidy(table, FOUR if "context" not in table else Options(), "mine")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def compare(
     """Compare run folders and anybody's curves: metrics, paired tests, tables and figures in one folder.
 
     RUNS_AND_FILES: run folders, folders above them, and files of curves (CSV, parquet, JSON; docs/own-curves.md); NAME=path names
-    the curves. Prints the first table.
+    the curves. Says which seeds and contexts it takes the curves of files to have, and prints the first table.
 
     stability-gap compare results/runs/split_digits mine=curves.csv --context-length 200 -o out
     """

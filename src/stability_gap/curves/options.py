@@ -28,18 +28,27 @@ class Options:
     def __post_init__(self) -> None:
         if self.context_length is not None and self.switches is not None:
             raise UserError("a context length and switches are given; give one of the two (--context-length or --switches).")
-        if self.context_length is not None and self.context_length < 1:
-            raise UserError(f"the context length is {self.context_length}; it must be at least one update (--context-length).")
-        if self.context_length is not None and self.context_length != int(self.context_length):
-            raise UserError(f"the context length is {self.context_length}; it must be a whole number (--context-length).")
-        switches = [] if self.switches is None else list(self.switches)
-        if any(each != int(each) for each in switches) or (np.diff(switches, prepend=0) < 1).any():
-            raise UserError(f"switches are {switches}; give whole numbers of updates in ascending order, such as 200,400.")
+        if self.context_length is not None and not _are_updates(self.context_length, dimensions=0):
+            raise UserError(f"the context length is {self.context_length!r}; it must be a whole number of updates, such as 200.")
+        if self.switches is not None and not _are_updates(self.switches, dimensions=1):
+            raise UserError(f"switches are {self.switches!r}; give whole numbers of updates in ascending order, such as 200,400.")
 
     def contexts(self, iterations: Integers) -> Integers | None:
         """Find the context, 1 … K, of each update; None where no option tells."""
         if self.context_length is not None:
-            return np.asarray((iterations - 1) // self.context_length + 1)
+            return np.asarray((iterations - 1) // int(self.context_length) + 1)
         if self.switches is not None:
             return np.asarray(np.searchsorted(np.asarray(self.switches, dtype=np.int64), iterations, side="left") + 1)
         return None
+
+
+def _are_updates(given: object, dimensions: int) -> bool:
+    """Tell whether what is given, a number (0 dimensions) or several (1), are whole numbers of updates in ascending order."""
+    try:
+        values = np.asarray(given)
+    except (TypeError, ValueError):  # nothing that has a shape
+        return False
+    if values.ndim != dimensions or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        return False
+    updates = np.atleast_1d(values).astype(np.float64)
+    return bool((updates % 1 == 0).all() and (updates < 2**31).all() and (np.diff(updates, prepend=0) >= 1).all())

@@ -62,7 +62,8 @@ class Recorder:
                 those of later tasks are left out; NaN from where the run diverged. seed: names the run. loss: nats, of the same
                 tasks. context: 1, 2, …, needed where the Recorder was not told how long contexts are.
 
-        Errors: UserError for iterations that do not grow, percent, a task seen but missing, or a context unknown or contradicted.
+        Errors: UserError for iterations that do not grow, percent, tasks counted from 0, a task seen but missing, or a context
+        unknown or contradicted.
         """
         iteration, seed = _whole(iteration, "iteration"), _whole(seed, "seed")
         where = f"seed {seed}, iteration {iteration}"
@@ -140,6 +141,9 @@ def _per_task(values: PerTask | None, name: str, where: str) -> dict[int, float]
             one = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
             sequence: Any = [values] if one else values
             pairs = list(enumerate(sequence, start=1))
-        return {_whole(task, "task"): _number(value) for task, value in pairs}
+        by_task = {_whole(task, "task"): _number(value) for task, value in pairs}
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {name} is {values!r}; give numbers by task, such as {{1: 0.9, 2: 0.8}}.") from error
+    if (low := min(by_task, default=1)) < 1:
+        raise UserError(f"{where}: {name} has the task {low}; tasks count from 1, in the order in which they are learned.")
+    return by_task

@@ -1,5 +1,7 @@
 """Read what a comparison is made of, run folders and anybody's files, as runs with names and seeds."""
 
+import itertools
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +18,8 @@ from stability_gap.curves.registry import read
 from stability_gap.curves.tidy import from_array, tidy
 from stability_gap.errors import UserError
 from stability_gap.files import read_parquet
+
+LOG = logging.getLogger(__name__)
 
 _SEED = re.compile(r"[_\-. ]?seed[_\-=]?(\d+)", re.IGNORECASE)
 UNNAMED = "unnamed"
@@ -45,10 +49,11 @@ def read_sources(
     """Read run folders, files and tables of curves, in the order given, folders first.
 
     sources: each a path, NAME=path, or (name, source). Without a name a file is called by its own, less suffix and seed. Its seed
-    comes from its column, `options`, or its name (`mine_seed42.csv`); one that nothing tells becomes a number that no other curve
+    comes from its column, its name (`mine_seed42.csv`), or `options`; one that nothing tells becomes a number that no other curve
     has, so that it is paired with none. benchmark and classes: of what has no run.json; by default those of the runs, where these
-    are of one benchmark. Sources of one name are seeds of one curve.
-    Errors: UserError for no source, unreadable files, names that could be meant to be two, and one seed twice.
+    are of one benchmark. Sources of one name are seeds of one curve. Logs the seeds and contexts of every curve.
+    Errors: UserError for no source, unreadable files, names that could be meant to be two, one seed twice, and seeds of one curve
+    that were not evaluated at the same iterations.
     """
     given = options or Options()
     split = [each if isinstance(each, tuple) else _split(str(each)) for each in sources]
@@ -66,6 +71,10 @@ def read_sources(
             table = each.table if each.has_seed else each.table.assign(seed=np.int32(_free(taken)))
             runs.append(Run(facts.model_copy(update={"optimizer": each.name}), table, None, each.origin))
     refuse_repeated_seeds(runs)
+    refuse_other_evaluations(runs)
+    of_files = runs[len(runs) - len(curves) :]
+    for name in dict.fromkeys(run.facts.optimizer for run in of_files):
+        LOG.info(_told([run.evaluations for run in of_files if run.facts.optimizer == name], name, given))
     return runs
 
 
@@ -83,10 +92,26 @@ def refuse_repeated_seeds(runs: Iterable[Run]) -> None:
             first[key] = run.source
 
 
+def refuse_other_evaluations(runs: Iterable[Run]) -> None:
+    """Refuse runs of one (benchmark, optimizer) that were evaluated at other iterations. Errors: UserError naming two."""
+    first: dict[tuple[str, str], tuple[Run, pd.MultiIndex]] = {}
+    for run in runs:
+        rows = pd.MultiIndex.from_frame(run.evaluations[["iteration", "task"]].drop_duplicates())
+        known, expected = first.setdefault(run.cell, (run, rows))
+        for whole, part, lacking in ((known, run, expected[~expected.isin(rows)]), (run, known, rows[~rows.isin(expected)])):
+            if len(lacking):
+                raise UserError(
+                    f"{part.source}, column iteration: seed {part.evaluations['seed'].iloc[0]} lacks rows at iteration "
+                    f"{lacking[0][0]}, which {whole.source} has; all seeds of one curve need every task seen so far at the same "
+                    "iterations (NaN from where a run diverged). Leave one out, or name them apart: NAME=path."
+                )
+
+
 def refuse_other_contexts(runs: Iterable[Run]) -> None:
     """Refuse runs of one benchmark whose contexts cannot be the same: other numbers of them, or one that ends after another's
-    next began. Errors: UserError naming two.
+    next began. Warns where their last evaluations are after other updates. Errors: UserError naming two.
     """
+    runs = list(runs)
     first: dict[str, tuple[Run, pd.DataFrame]] = {}
     for run in runs:
         other = run.evaluations.groupby("context")["iteration"].agg(["min", "max"])
@@ -103,6 +128,29 @@ def refuse_other_contexts(runs: Iterable[Run]) -> None:
                     f"{where} begin context {k} at updates {other.loc[k, 'min']} and {span.loc[k, 'min']}; runs of one benchmark "
                     "change at the same. Compare them apart, or correct --context-length or --switches."
                 )
+    for benchmark in first:
+        ends = {run.facts.optimizer: run.evaluations["iteration"].max() for run in runs if run.facts.benchmark == benchmark}
+        if len(set(ends.values())) > 1:
+            LOG.warning(
+                "%s: the last evaluations are after other updates (%s), so what is measured at the end of the stream is of other "
+                "lengths of training. Was a run cut off?",
+                benchmark,
+                ", ".join(f"{name}: {end}" for name, end in ends.items()),
+            )
+
+
+def _told(tables: Sequence[pd.DataFrame], name: str, options: Options) -> str:
+    """Say in one line which seeds a curve has and what its contexts are taken to be."""
+    seeds = sorted(int(seed) for table in tables for seed in table["seed"].unique())
+    in_turn = len(seeds) > 2 and all(later == seed + 1 for seed, later in itertools.pairwise(seeds))
+    ends = tables[0].groupby("context")["iteration"].max()
+    given = options.context_length is not None or options.switches is not None
+    words = [
+        f"seed{'s' * (len(seeds) > 1)} {f'{seeds[0]}–{seeds[-1]}' if in_turn else ', '.join(map(str, seeds))}",
+        f"{len(ends)} context{'s' * (len(ends) > 1)}",
+        f"last evaluated after update{'s' * (len(ends) > 1)} {', '.join(map(str, ends))}",
+    ]
+    return f"{name}: {', '.join(words)} ({'as given' if given else 'by the column context, or from where tasks begin'})"
 
 
 def _split(text: str) -> tuple[str | None, Path]:
@@ -148,8 +196,7 @@ def _read(name: str | None, source: Source, options: Options, format_name: str |
         origin, content = Path(name or "table"), Content(name or "table", table=named_columns(source, name or "table"))
     else:
         origin, content = Path(source), read_content(Path(source))
-        in_name = _SEED.search(origin.stem)
-        if options.seed is None and in_name:
+        if in_name := _SEED.search(origin.stem):
             options = replace(options, seed=int(in_name[1]))
     has_seed = "seed" in content.columns or options.seed is not None
     return _Curves(name or _stem(origin), name is not None, origin, read(content, options, format_name), has_seed)

@@ -1,5 +1,6 @@
 """Bring curves into the shape of our evaluations (docs/data-contracts.md), and refuse what would be measured wrongly."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,11 @@ from stability_gap.analysis.trajectory import Integers
 from stability_gap.curves.options import Options
 from stability_gap.errors import UserError
 
+LOG = logging.getLogger(__name__)
+
+COLUMNS = ["seed", "iteration", "context", "task", "accuracy", "loss"]
 TYPES = {"seed": "int32", "iteration": "int32", "context": "int16", "task": "int16"}
+DENSE = 10  # evaluations of a context beside which a single one is odd
 _FIX_CONTEXTS = "say where contexts change: --context-length 200, or --switches 200,400 for contexts of unequal length"
 
 
@@ -20,13 +25,15 @@ def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
     table: one row per (seed, iteration, task): iteration (updates done, at any spacing), task (1 …; left out: 1), accuracy
     (fraction, or percent where `options` say so; NaN: not yet seen, or diverged), and where there are, seed, context (1 …), loss
     (nats). Contexts come from the table, else from `options`, else from where tasks begin to have an accuracy. Accuracies on
-    tasks before their context are left out. source: named in messages.
-    Errors: UserError naming the column and the fix: types, percent, iterations counted otherwise than said, no contexts, others
-    than the options say or fewer than tasks, holes, and whatever `check_evaluations` refuses.
+    tasks before their context are left out. Other columns count only where text tells runs apart. source: named in messages.
+    Warns of a context with a single evaluation beside others with many.
+    Errors: UserError naming the column and the fix: types, percent, iterations counted otherwise than said, several runs taken
+    for one, no contexts, others than the options say or fewer than tasks, switches that never come, holes, and whatever
+    `check_evaluations` refuses.
     """
     if table.empty:
         raise UserError(f"{source} has no rows.")
-    table = table.copy()
+    table, has_seed = table.copy(), "seed" in table
     if "task" not in table:
         table["task"] = 1
     if "seed" not in table:
@@ -34,19 +41,21 @@ def tidy(table: pd.DataFrame, options: Options, source: str) -> pd.DataFrame:
     for name in ("seed", "iteration", "task"):
         table[name] = whole_numbers(table[name], name, source)
     _refuse_below_one(table["task"], "task", source)
+    _refuse_runs_told_apart_by_text(table, source)
+    table = table[[name for name in COLUMNS if name in table]].copy()
     for name in ("accuracy", "loss"):
         if name in table:
             table[name] = numbers(table[name], name, source)
     table["accuracy"] = _fractions(table["accuracy"], options.percent, source)
     table = _counted_from_one(table, options, source)
+    _refuse_repeated_rows(table, has_seed, source)
     table["context"] = _contexts(table, options, source)
     _refuse_tasks_without_context(table, source)
     # Nothing is lost: what stands before a task's own context is no accuracy on an old task.
     table = table[table["task"] <= table["context"]]
-    _refuse_holes(table, source)
-    columns = ["seed", "iteration", "context", "task", "accuracy", *(["loss"] if "loss" in table else [])]
-    table = table[columns].sort_values(["seed", "iteration", "task"], ignore_index=True)
+    table = table[[name for name in COLUMNS if name in table]].sort_values(["seed", "iteration", "task"], ignore_index=True)
     check_evaluations(table, source)
+    _warn_of_single_evaluations(table, source)
     return table.astype(TYPES)
 
 
@@ -140,7 +149,47 @@ def _counted_from_one(table: pd.DataFrame, options: Options, source: str) -> pd.
     return table[table["iteration"] > 0]
 
 
+def _refuse_runs_told_apart_by_text(table: pd.DataFrame, source: str) -> None:
+    """Refuse a column of text, none of ours, by which rows are of several runs: they would be pooled as seeds of one curve.
+
+    That is text that is the same all through a seed and not in all, or without which rows stand twice. Other text, such as the
+    name of a task or a time, tells no runs apart.
+    """
+    keys = ["seed", "iteration", "task"]
+    for name in map(str, table.columns):
+        if name in COLUMNS or pd.api.types.is_numeric_dtype(table[name]):
+            continue
+        values = table[name].dropna()
+        if not values.map(lambda value: isinstance(value, str)).all() or values.nunique() < 2:
+            continue
+        within_seeds = table.groupby("seed")[name].nunique()
+        if within_seeds.max() == 1 or (table.duplicated(keys).any() and not table.duplicated([*keys, name]).any()):
+            first = ", ".join(values.unique()[:3])
+            raise UserError(
+                f"{source}, column {name}: it has the values {first}{', …' if values.nunique() > 3 else ''}; give one file each, "
+                "or leave the column out where it only names the seeds of one curve."
+            )
+
+
+def _refuse_repeated_rows(table: pd.DataFrame, has_seed: bool, source: str) -> None:
+    """Refuse a (seed, iteration, task) that stands twice, and say what it mostly comes from."""
+    keys = ["seed", "iteration", "task"]
+    double = table.loc[table.duplicated(keys), keys]
+    if double.empty:
+        return
+    contexts = whole_numbers(table["context"], "context", source) if "context" in table else 1
+    if not table[keys].assign(context=contexts).duplicated().any():
+        fix = "it is in two contexts, so count iterations over the whole stream, not anew in each"
+    elif has_seed:
+        fix = "keep one row each, and count iterations over the whole stream"
+    else:
+        fix = "rows of several runs need a column seed; count iterations over the whole stream"
+    where = ", ".join(f"{name} {value}" for name, value in double.iloc[0].items() if has_seed or name != "seed")
+    raise UserError(f"{source}: {where} stands twice; {fix}.")
+
+
 def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
+    _refuse_switches_that_never_come(table, options, source)
     told = options.contexts(table["iteration"].to_numpy(dtype=np.int64))
     if "context" in table:
         written = whole_numbers(table["context"], "context", source)
@@ -157,6 +206,31 @@ def _contexts(table: pd.DataFrame, options: Options, source: str) -> pd.Series:
             _refuse_another_length(table, told, options.context_length, source)
         return pd.Series(told, index=table.index)
     return pd.Series(_begun_tasks(table, source), index=table.index)
+
+
+def _refuse_switches_that_never_come(table: pd.DataFrame, options: Options, source: str) -> None:
+    last = table["iteration"].max()
+    if options.switches is not None and (late := [int(switch) for switch in options.switches if switch > last]):
+        raise UserError(
+            f"{source}: the switch after update {late[0]} never comes, the last evaluation is after update {last}; correct "
+            "--switches, or give the whole curve."
+        )
+
+
+def _warn_of_single_evaluations(table: pd.DataFrame, source: str) -> None:
+    """Warn of a context with a single evaluation beside others with many, which hardly begins where it seems to."""
+    counts = table.drop_duplicates("iteration").groupby("context")["iteration"].agg(["size", "first"])
+    single = counts[(counts["size"] == 1) & (counts.index > 1)]
+    if len(single) and counts["size"].max() >= DENSE:
+        LOG.warning(
+            "%s: context %d holds one evaluation, after update %d, another context %d. Does it begin there? If its task is "
+            "evaluated at its end only, evaluate it all along; if the stream ends before, leave that evaluation out. "
+            "--context-length or --switches say where contexts change.",
+            source,
+            single.index[0],
+            single["first"].iloc[0],
+            counts["size"].max(),
+        )
 
 
 def _refuse_below_one(column: pd.Series, name: str, source: str) -> None:
@@ -209,21 +283,3 @@ def _begun_tasks(table: pd.DataFrame, source: str) -> Integers:
     iterations = np.sort(table["iteration"].unique())
     whole = newest.reindex(iterations).ffill().bfill().astype("int64")
     return np.asarray(table["iteration"].map(whole), dtype=np.int64)
-
-
-def _refuse_holes(table: pd.DataFrame, source: str) -> None:
-    """Refuse NaN accuracies but for those from some iteration of a seed to its end, on all tasks: a run that diverged."""
-    empty = table[table["accuracy"].isna()]
-    if empty.empty:
-        return
-    begin = empty.groupby("seed")["iteration"].min().rename("begin")
-    later = table.merge(begin, how="inner", on="seed")
-    later = later[(later["iteration"] >= later["begin"]) & later["accuracy"].notna()]
-    if len(later):
-        seed = int(later["seed"].iloc[0])
-        hole = empty[empty["seed"] == seed].sort_values(["iteration", "task"]).iloc[0]
-        raise UserError(
-            f"{source}, column accuracy: seed {seed} has none on task {hole['task']:.0f} at iteration {hole['iteration']:.0f}, "
-            "but has some at that iteration or later. Empty means not yet seen, or diverged to the end; evaluate every task seen "
-            "so far at the same iterations, or leave those iterations out."
-        )

@@ -37,6 +37,15 @@ def test_van_de_ven_dict_tells_its_contexts():
     pd.testing.assert_frame_equal(read(example("van_de_ven_dict.json"), Options()), evaluations())
 
 
+def test_van_de_ven_dict_that_two_callbacks_filled_has_the_last_update_of_a_context_twice():
+    document = documents("van_de_ven_dict.json")
+    lists = [document["x_iteration"], document["x_context"], *document["acc per context"].values()]
+    for values, first in zip(lists, (None, None, 0.1, 0.1), strict=True):
+        for last in (7, 3):
+            values.insert(last, values[last] if first is None else first)  # before the evaluation that counts
+    pd.testing.assert_frame_equal(read(Content("mine", document=document), Options()), evaluations())
+
+
 @pytest.mark.parametrize(
     "change",
     [

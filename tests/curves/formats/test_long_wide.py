@@ -21,6 +21,28 @@ def test_long_leaves_other_columns_aside():
     pd.testing.assert_frame_equal(read_long(content, Options()), evaluations())
 
 
+@pytest.mark.parametrize("read", [read_long, read_wide])
+@pytest.mark.parametrize("seeds", [[1, 2, 3, 4], [1, 2, 1, 2], [None, None]])
+def test_methods_in_a_column_are_not_pooled(read, seeds):
+    """Two methods in one file, of seeds of their own, of the same, of none."""
+    one = wide() if read is read_wide else evaluations().drop(columns="seed")
+    parts = [
+        one.assign(method=("mine", "sgd")[2 * number // len(seeds)], **({} if seed is None else {"seed": seed}))
+        for number, seed in enumerate(seeds)
+    ]
+    with pytest.raises(UserError, match="many, column method: it has the values mine, sgd; give one file each"):
+        read(Content("many", table=pd.concat(parts)), FOUR)
+
+
+@pytest.mark.parametrize("read", [read_long, read_wide])
+def test_text_that_changes_along_a_seed_tells_no_methods_apart(read):
+    """Such as the time of an evaluation, or the name of a task."""
+    one = wide() if read is read_wide else evaluations().drop(columns="seed")
+    table = pd.concat([one.assign(seed=seed, time=[f"10:{minute}" for minute in range(len(one))]) for seed in (1, 2)])
+    expected = pd.concat([evaluations(1), evaluations(2)], ignore_index=True)
+    pd.testing.assert_frame_equal(read(Content("mine", table=table), FOUR), expected)
+
+
 def test_wide_example():
     content = read_content(EXAMPLES / "wide.csv")
     pd.testing.assert_frame_equal(read_wide(content, FOUR), evaluations())

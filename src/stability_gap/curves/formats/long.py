@@ -1,7 +1,7 @@
 """Read long tables: one row per evaluation of a task.
 
 The columns are `iteration, accuracy` and what else there is of `seed, task, context, loss`. Our own
-evaluations.parquet (docs/data-contracts.md) has them all.
+evaluations.parquet (docs/data-contracts.md) has them all. Other columns are left aside, but for text that tells runs apart.
 """
 
 import pandas as pd
@@ -9,8 +9,6 @@ import pandas as pd
 from stability_gap.curves.content import Content
 from stability_gap.curves.options import Options
 from stability_gap.curves.tidy import tidy
-
-COLUMNS = ["seed", "iteration", "context", "task", "accuracy", "loss"]
 
 
 def matches(content: Content) -> bool:
@@ -20,5 +18,4 @@ def matches(content: Content) -> bool:
 
 def read(content: Content, options: Options) -> pd.DataFrame:
     """Read a long table. Without a column task all rows are of task 1. Errors: UserError as from `tidy`."""
-    table = content.rows()
-    return tidy(table[[name for name in COLUMNS if name in table]], options, content.source)
+    return tidy(content.rows(), options, content.source)

@@ -2,7 +2,10 @@
 
 `main.py --results-dict` pickles it; dump it as JSON instead. It holds `"acc per context": {"context 1": [fractions], …}` and
 `x_iteration`, the updates done; contexts not begun yet have accuracy 0; `x_context` is the number of contexts begun.
-Source: `eval/evaluate.py` (initiate_plotting_dict, test_all_so_far), GMvandeVen/continual-learning at d0863f8.
+As `main.py` stands, only the callback after each context fills it; where that after each `--acc-log` updates does too, the last
+update of a context stands twice.
+Source: GMvandeVen/continual-learning: `main.py` (eval_cbs, context_cbs) at 0fa419e, `train/train_task_based.py` (where they are
+called) at f039276, `eval/callbacks.py` (_eval_cb) and `eval/evaluate.py` (initiate_plotting_dict, test_all_so_far) at df9f983.
 """
 
 import re
@@ -12,7 +15,7 @@ import pandas as pd
 
 from stability_gap.curves.content import Content
 from stability_gap.curves.options import Options
-from stability_gap.curves.tidy import tidy
+from stability_gap.curves.tidy import tidy, whole_numbers
 from stability_gap.errors import UserError
 
 _KEYS = ["acc per context", "x_iteration", "x_context"]
@@ -24,7 +27,10 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content, options: Options) -> pd.DataFrame:
-    """Read the accuracies on every context. Errors: UserError for lists of unequal length, and as from `tidy`."""
+    """Read the accuracies on every context; of two evaluations after one update of a context the last counts.
+
+    Errors: UserError for lists of unequal length, and as from `tidy`.
+    """
     document = content.fields()
     accuracies = document["acc per context"]
     named = (
@@ -37,16 +43,12 @@ def read(content: Content, options: Options) -> pd.DataFrame:
         raise UserError(
             f"{content.source}: x_iteration, x_context and each list of 'acc per context' ('context 1', …) must be of one length."
         )
-    parts = [
-        pd.DataFrame(
-            {
-                "iteration": document["x_iteration"],
-                "context": document["x_context"],
-                "task": int(match[1]),
-                "accuracy": curve,
-            }
-        )
-        for match, curve in named.items()
-        if match
-    ]
+    updates = pd.DataFrame(
+        {
+            "iteration": whole_numbers(pd.Series(document["x_iteration"], dtype=object), "x_iteration", content.source),
+            "context": whole_numbers(pd.Series(document["x_context"], dtype=object), "x_context", content.source),
+        }
+    )
+    last = ~updates.duplicated(keep="last")
+    parts = [updates.assign(task=int(match[1]), accuracy=curve)[last] for match, curve in named.items() if match]
     return tidy(pd.concat(parts, ignore_index=True), replace(options, count_from=1), content.source)

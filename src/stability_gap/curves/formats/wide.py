@@ -1,7 +1,8 @@
 """Read wide tables: one row per evaluation, one column per task.
 
 `iteration, acc_task1, acc_task2, …` and maybe `seed, context, loss_task1, …`. `accuracy_task_1`, `acc_1`,
-`task1` and `1` are understood too. A task that was not seen yet is empty.
+`task1` and `1` are understood too. A task that was not seen yet is empty. Other columns are left aside, but for text that tells
+runs apart.
 """
 
 import re
@@ -32,7 +33,8 @@ def read(content: Content, options: Options) -> pd.DataFrame:
             f"{content.source}: the columns are of the tasks {', '.join(map(str, sorted(accuracies)))}; number them from 1, in "
             "the order in which they are learned."
         )
-    kept = [name for name in ("seed", "iteration", "context") if name in table]
+    of_tasks = {"task", "accuracy", "loss", *accuracies.values(), *losses.values()}
+    kept = [name for name in table if name not in of_tasks]
     parts = []
     for task, column in sorted(accuracies.items()):
         part = table[kept].assign(task=task, accuracy=table[column])
