@@ -89,7 +89,7 @@ def _left_out(points: pd.DataFrame, shown: Mapping[str, Look], lowest: float) ->
 
 
 def _counts(what: str, points: pd.DataFrame, shown: Mapping[str, Look], rates: int) -> str:
-    """Count points by optimizer: "diverged: SGD 1, NGM-SGD 4 of 8 rates"; empty where there are none."""
+    """Count points by optimizer: "diverged: SGD 1, Adam 4 of 8 rates"; empty where there are none."""
     number = points.groupby("optimizer").size()
     counts = ", ".join(f"{look.label} {number[name]}" for name, look in shown.items() if name in number)
     return f"{what}: {counts} of {rates} rates" if counts else ""
