@@ -99,12 +99,7 @@ def figures(folder: Path) -> str:
     lines = []
     for name in sorted(there - single):
         title, _, caption = kinds()[name].about.partition("\n\n")
-        lines += [
-            f"![{title.rstrip('.')}; suite {folder.name}]({place}/{name}.png)",
-            "",
-            *([" ".join(caption.split())] if caption else []),
-            "",
-        ]
+        lines += [f"![{title.rstrip('.')}; suite {folder.name}]({place}/{name}.png)", "", " ".join(caption.split()), ""]
     lines += [". ".join(links) + "."] if links else []
     if (folder / "report.html").is_file():
         lines += ["", f"All of it on one page, for a browser: [report.html](../paper_figures/{folder.name}/report.html)."]

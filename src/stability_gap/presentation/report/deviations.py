@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stability_gap.analysis.paper_convention import PAPER_SEEDS
+from stability_gap.analysis.trajectory import WATCHED
 from stability_gap.presentation.looks import Looks
 from stability_gap.presentation.report.facts import diverged
 
@@ -85,6 +86,6 @@ def _cadence(every: int = 1, dense: int = 0, middle: int = 0, **_: Any) -> str:
     if not dense:
         return f"Evaluated after every {every} updates, not after each; a gap between two of them is missed"
     words = f"Evaluated after each of the first {dense} updates of a context"
-    if middle:
+    if middle >= min(dense, WATCHED):
         return f"{words} and of the first {middle} after its middle, elsewhere after every {every}"
     return f"{words}, then after every {every}: placebo and net gaps are undefined, since the middle is not watched as closely"
