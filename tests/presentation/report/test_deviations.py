@@ -29,6 +29,7 @@ def test_as_the_paper_but_for_the_pairing(looks):
             {"every": 20, "dense": 40, "middle": 40},
             "the first 40 updates of a context and of the first 40 after its middle, elsewhere",
         ),
+        ({"every": 10, "dense": 60, "middle": 19}, "placebo and net gaps are undefined"),
         ({"images_per_task": 100}, "fixed choice"),
         ({"arithmetic": "bf16_screened"}, "bfloat16"),
     ],
