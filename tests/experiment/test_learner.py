@@ -21,7 +21,7 @@ from by_the_book import (
     slow_run,
     trace,
 )
-from cells import SEED, assert_same_run, cnn_cell, coloured_images, train, train_together
+from cells import SEED, assert_same_run, augmented, cnn_cell, coloured_images, train, train_together
 from torch.nn import functional
 
 from stability_gap.errors import UserError
@@ -153,6 +153,15 @@ def without_gain_columns(record: Record) -> Record:
 def test_a_fixed_gain_of_one_is_sgd_bit_for_bit(single):
     fixed = run(SGD | {"gain": {"eta": 0.0}}, single)
     assert_same_run(fixed, run(SGD, single))
+
+
+def test_on_a_cnn_it_is_the_plain_head_bit_for_bit():
+    """So msgd_plain_head differs from ngm_sgd in the gain alone, and claim 8 takes either."""
+    settings = [cnn_cell(optimizer, **augmented()) for optimizer in ("ngm_fixed_gain", "msgd_plain_head", "ngm_sgd")]
+    fixed, plain, moving = (train(each, DeviceStream(coloured_images(), each, CPU), SEED) for each in settings)
+    assert_same_run(fixed, plain)
+    assert (moving.training["gain_output"] > 1).any()
+    assert (moving.loss != plain.loss).any()
 
 
 def test_a_constant_gain_is_the_mean_of_the_donors_and_stays(single):

@@ -51,6 +51,7 @@ def test_what_is_missing_is_named():
         return NOT_TESTED, words, "cannot be told"
 
     assert evidence(needs=("sgd", "adam"), optimizers=("msgd",), files=("f.csv",)) == untested("missing: adam, msgd, f.csv")
+    assert evidence(needs=(("adam", "sgd"), ("nag", "lpr"))) == untested("missing: nag")
     assert evidence(rule=lacks) == untested("missing: x")
     assert evidence(kind="domain") == untested("about domain-incremental streams")
     assert evidence(replay=True) == untested("about streams with replay")

@@ -10,8 +10,12 @@ from stability_gap.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TEST
     [(0.1, 0.5, REPRODUCED), (0.1, 0.9, INCONCLUSIVE), (0.1, 0.95, NOT_REPRODUCED), (0.3, 0.5, NOT_REPRODUCED)],
 )
 def test_claim_8(gap, accuracy, expected):
-    metrics = pd.concat([gaps(ngm_fixed_gain=gap, ngm_sgd=0.2), accuracies(ngm_fixed_gain=accuracy, ngm_sgd=0.9)])
-    assert verdict(8, metrics, CLASS, "first")[0] == expected
+    for fixed in ("ngm_fixed_gain", "msgd_plain_head"):  # the same learner on a CNN
+        metrics = pd.concat([gaps(**{fixed: gap}, ngm_sgd=0.2), accuracies(**{fixed: accuracy}, ngm_sgd=0.9)])
+        found, evidence = verdict(8, metrics, CLASS, "first")
+        assert found == expected
+        assert f"avg_acc {fixed} against ngm_sgd" in evidence
+    assert verdict(8, gaps(ngm_sgd=0.2), CLASS, "first") == (NOT_TESTED, "missing: ngm_fixed_gain")
 
 
 @pytest.mark.parametrize(

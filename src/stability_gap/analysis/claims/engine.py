@@ -78,8 +78,8 @@ class Claim:
     """the statement in a few words, for a grid of verdicts"""
     statement: str
     rule: Rule
-    needs: tuple[str, ...] = ()
-    """optimizers that must have rows"""
+    needs: tuple[str | tuple[str, ...], ...] = ()
+    """optimizers that must have rows; of a tuple one"""
     references: tuple[str | None, ...] = (None,)
     """one verdict for each; tasks of which the gap is taken"""
     optimizers: tuple[str | None, ...] = (None,)
@@ -100,8 +100,9 @@ class Claim:
         if self.replay and case.terms.sampling.get(case.benchmark) != "replay":
             return "about streams with replay"
         present = set(case.rows["optimizer"])
-        needed = dict.fromkeys([*self.needs, *([case.optimizer] if case.optimizer else [])])
-        absent = [name for name in needed if name not in present] + [name for name in self.files if name not in case.evidence]
+        needed = dict.fromkeys([*map(_either, self.needs), *([(case.optimizer,)] if case.optimizer else [])])
+        absent = [names[0] for names in needed if present.isdisjoint(names)]
+        absent += [name for name in self.files if name not in case.evidence]
         return f"missing: {', '.join(absent)}" if absent else ""
 
     def judge(self, case: Case) -> tuple[str, str]:
@@ -124,6 +125,10 @@ class Claim:
                     yield Case(rows, benchmark, reference, optimizer, terms, evidence)
 
 
+def _either(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
 CLAIMS: list[Claim] = []
 """Every registered claim."""
 
@@ -133,7 +138,7 @@ def claim(
     title: str,
     statement: str,
     *,
-    needs: tuple[str, ...] = (),
+    needs: tuple[str | tuple[str, ...], ...] = (),
     references: tuple[str | None, ...] = (None,),
     optimizers: tuple[str | None, ...] = (None,),
     kind: Incremental | None = None,
