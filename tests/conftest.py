@@ -4,7 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)  # machines are shared
+hypothesis.settings.load_profile("untimed")
 
 SLOW = ("workflow", "journeys", "report")
 

@@ -60,7 +60,7 @@ def test_without_an_interval_nothing_is_decided():
 
 
 @given(st.integers(2, 9), st.integers(2, 9), st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_welch_interval_is_scipy_s(n, m, seed):
     random = np.random.default_rng(seed)
     a, b = random.normal(size=n), random.normal(1, 3, m)

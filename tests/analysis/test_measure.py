@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_tables import BLOCKS, TWO, evaluations, good, training, value, write_run
 
-from stability_gap.analysis.measure import cell_metrics, gain_metrics, measure, read_metrics
-from stability_gap.analysis.runs import read_runs
+from stability_gap.analysis.measure import cell_metrics, gain_metrics, measure, read_metrics, what_evaluations_hide
+from stability_gap.analysis.runs import Facts, Run, read_runs
 from stability_gap.errors import UserError
 from stability_gap.files import write_parquet
 
@@ -207,23 +208,30 @@ def test_measure_reads_run_folders(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "metrics.parquet"), table)
 
 
-def test_evaluations_far_apart_after_a_switch_are_warned_of(caplog):
-    cell_metrics(evaluations(TWO, BLOCKS, every=50), source="my.parquet")
-    assert "my.parquet: after a switch only every 50th update was evaluated" in caplog.text
-    assert "rounded up to 50 updates" in caplog.text
+def test_evaluations_far_apart_after_a_switch_are_warned_of_once(caplog):
+    facts = [Facts(benchmark="b", optimizer=optimizer) for optimizer in ("sgd", "adam")]
+    far = [Run(each, evaluations(TWO, BLOCKS, every=50), None, Path(f"{each.optimizer}.parquet")) for each in facts]
+    near = Run(facts[0], evaluations(TWO, BLOCKS), None, Path("near.parquet"))
+    measure([near, *far])
+    (line,) = [record.getMessage() for record in caplog.records if "after a switch" in record.getMessage()]
+    assert line.startswith("sgd.parquet and 1 more: after a switch only every 50th update was evaluated. ")
+    assert "rounded up to 50 updates" in line
+    assert "near.parquet" not in caplog.text
+    caplog.clear()
+    measure([near])
+    assert caplog.text == ""
 
 
-def test_evaluations_that_are_dense_after_each_switch_need_no_warning(caplog):
+def test_what_is_dense_after_each_switch_and_middle_hides_nothing():
     dense = evaluations({1: [[0.5] * 80, [0.5] * 40]}, [40, 40])
     cell_metrics(dense)
     since = (dense["iteration"] - 1) % 40 + 1
     after_the_middle = since - 20
-    cell_metrics(dense[(since <= 20) | ((after_the_middle > 0) & (after_the_middle <= 20)) | (since % 10 == 0)])
-    assert caplog.text == ""
-    cell_metrics(dense[(since <= 20) | (since % 10 == 0)])
-    assert "placebo and net gaps are undefined" in caplog.text
-    cell_metrics(dense[(since <= 10) | (since % 10 == 0)])
-    assert "every 10th update" in caplog.text
+    middle = (after_the_middle > 0) & (after_the_middle <= 20)
+    assert what_evaluations_hide(dense[(since <= 20) | middle | (since % 10 == 0)]) == []
+    (undefined,) = what_evaluations_hide(dense[(since <= 20) | (since % 10 == 0)])
+    assert "placebo and net gaps are undefined" in undefined
+    assert any("every 10th update" in words for words in what_evaluations_hide(dense[(since <= 10) | (since % 10 == 0)]))
 
 
 def test_sparse_evaluations_are_measured_as_what_can_be_known():

@@ -77,7 +77,7 @@ def test_sums_equal_on_paper_are_ties() -> None:
 
 
 @given(st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_sign_flip_agrees_with_scipy(differences: list[float]) -> None:
     d = np.round(np.array(differences), 3)
     reference = stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True)
@@ -149,7 +149,7 @@ def test_effect_size_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(FRACTIONS, FRACTIONS), min_size=2, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_properties_of_a_pair(pairs: list[tuple[float, float]]) -> None:
     a, b = np.array(pairs).T
     with warnings.catch_warnings():
@@ -182,7 +182,7 @@ def test_pairs_with_an_undefined_value_are_left_out() -> None:
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_holm_is_the_step_down_of_its_definition(p_values: list[float]) -> None:
     adjusted = holm(p_values)
     for p, found in zip(p_values, adjusted, strict=True):
@@ -230,7 +230,7 @@ def test_holm_stays_inside_its_family() -> None:
 
 
 @given(st.integers(0, 2**16))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_row_order_does_not_matter(shuffle: int) -> None:
     metrics = random_table(3, 6)
     pd.testing.assert_frame_equal(compare(metrics.sample(frac=1, random_state=shuffle), FAST), compare(metrics, FAST))
@@ -317,7 +317,7 @@ def test_significance_is_judged_at_the_level_of_the_settings() -> None:
 
 
 @given(st.lists(st.sampled_from([-0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4]), min_size=2, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_ties_are_those_of_whole_numbers(differences: list[float]) -> None:
     """What is equal in tenths is equal, however floats round it."""
     tenths = np.rint(10 * np.array(differences)).astype(int)

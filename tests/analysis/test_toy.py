@@ -81,7 +81,7 @@ def test_the_three_readings_agree_where_no_error_drives_the_gain():
 
 
 @given(st.integers(0, 2**16), st.floats(0, 0.95), st.floats(0.01, 0.3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_relaxing_gain_is_a_fast_part_that_decays_by_gamma(seed, gamma, rate):
     random = np.random.default_rng(seed)
     targets, kick = random.normal(size=(1, 40)).ravel(), np.zeros((1, 40))

@@ -24,12 +24,16 @@ def measure(runs: Iterable[Run]) -> pd.DataFrame:
 
     Warns of runs whose evaluations are too far apart to see a gap. Errors: UserError for inconsistent tables.
     """
-    tables = []
+    tables, hidden = [], dict[str, list[Path]]()
     for run in runs:
         cell = [cell_metrics(run.evaluations, run.facts.classes, str(run.source))]
+        for words in what_evaluations_hide(run.evaluations):
+            hidden.setdefault(words, []).append(run.source)
         if run.training is not None:
             cell.append(gain_metrics(run.training, run.training_source))
         tables += [table.assign(benchmark=run.facts.benchmark, optimizer=run.facts.optimizer) for table in cell]
+    for words, sources in hidden.items():
+        LOG.warning("%s%s: %s", sources[0], f" and {len(sources) - 1} more" if len(sources) > 1 else "", words)
     return pd.concat(tables)[COLUMNS].sort_values(COLUMNS[:-1], ignore_index=True)
 
 
@@ -45,7 +49,6 @@ def cell_metrics(evaluations: pd.DataFrame, classes: int | None = None, source: 
     Errors: UserError from `checks.check_evaluations`, or where chance is needed and `classes` is None.
     """
     check_evaluations(evaluations, source)
-    _warn_of_gaps_between_evaluations(evaluations, source)
     records: Records = []
     for seed, rows in groups(evaluations, "seed"):
         iteration, context, task = (rows[name].to_numpy(dtype=np.int64) for name in KEYS[1:])
@@ -108,25 +111,25 @@ def _tidy(records: Records) -> pd.DataFrame:
     )
 
 
-def _warn_of_gaps_between_evaluations(evaluations: pd.DataFrame, source: str) -> None:
-    """Warn where the first updates after a switch or its placebo were not all evaluated; all seeds have the same evaluations."""
+def what_evaluations_hide(evaluations: pd.DataFrame) -> list[str]:
+    """Say what is not seen where the first updates after a switch or its placebo were not all evaluated, a text for each.
+
+    evaluations: as `cell_metrics` takes them; all seeds have the same evaluations.
+    """
     grid = evaluations[["iteration", "context"]].drop_duplicates().sort_values("iteration")
     curve = Curve(grid["iteration"].to_numpy(dtype=np.int64), grid["context"].to_numpy(dtype=np.int64))
-    widest = 1
+    told, widest = [], 1
     for k in range(2, curve.tasks + 1):
         passed = curve.iterations[curve.end(k - 1) : curve.end(k) + 1] - curve.before(k)
         widest = max(widest, int(np.diff(passed)[passed[:-1] < WATCHED].max()))
     if widest > 1:
-        LOG.warning(
-            "%s: after a switch only every %dth update was evaluated. A fall between evaluations is not seen: gaps and drops "
-            "come out too small, and recovery is rounded up to %d updates. Evaluate each of the first updates of a context.",
-            source,
-            widest,
-            widest,
+        told.append(
+            f"after a switch only every {widest}th update was evaluated. A fall between evaluations is not seen: gaps and drops "
+            f"come out too small, recovery is rounded up to {widest} updates. Evaluate each of the first updates of a context."
         )
     if not all(len(curve.watched_twice(k)) for k in range(2, curve.tasks + 1)):
-        LOG.warning(
-            "%s: after the middle of a context fewer updates were evaluated than after its beginning, so its placebo and net "
-            "gaps are undefined. Evaluate the same numbers of updates after both.",
-            source,
+        told.append(
+            "after the middle of a context fewer updates were evaluated than after its beginning, so placebo and net gaps are "
+            "undefined. Evaluate the same numbers of updates after both."
         )
+    return told

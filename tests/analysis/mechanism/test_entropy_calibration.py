@@ -23,7 +23,7 @@ def test_sure_and_right_is_calibrated_and_sure_and_wrong_is_not():
 
 
 @given(st.integers(0, 2**16), st.integers(1, 40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_is_the_definition_bin_by_bin(seed, bins):
     random = np.random.default_rng(seed)
     logits, labels = random.normal(size=(30, 4)) * 3, random.integers(0, 4, 30)

@@ -51,7 +51,8 @@ def draw_suite(tables: Mapping[str, pd.DataFrame], looks: Looks, terms: Mapping[
             axes.set_title("\n".join([looks.benchmark(benchmark), *texts]), fontsize=7)
         for axes in grid[:, 0]:
             axes.set_ylabel("Mean gain in the context")
-        figure.supxlabel(_caption(gains, terms.get("slope_margin")), fontsize=6.5, color=style.QUIET)
+        caption = _caption(gains, terms.get("slope_margin"))
+        figure.supxlabel(("; " if columns > 1 else ";\n").join(caption), fontsize=6.5, color=style.QUIET)
         if len(shown) > 1:
             panels.legend_below(figure, panels.handles(shown))
     return figure
@@ -66,10 +67,10 @@ def fit_text(label: str, fit: pd.Series) -> str:
     return f"{label}: slope {numbers}".removeprefix(": ")
 
 
-def _caption(gains: pd.DataFrame, margin: float | None) -> str:
+def _caption(gains: pd.DataFrame, margin: float | None) -> list[str]:
     seeds = panels.seeds_text(gains.groupby(["benchmark", "optimizer"])["seed"].nunique())
-    level = f"; grey: level, a slope of at most {margin:g} per context" if margin else ""
-    return f"{seeds}; slope per context [95 % interval]{level}"
+    level = [f"grey: level, a slope of at most {margin:g} per context"] if margin else []
+    return [f"{seeds}; slope per context [95 % interval]", *level]
 
 
 def _draw_fits(axes: Axes, fits: pd.DataFrame, contexts: np.ndarray, shown: Mapping[str, Look], margin: float | None) -> None:
