@@ -148,6 +148,16 @@ def test_table1_shows_undefined_values_and_missing_metrics():
     assert "Some values are undefined for some seeds: SGD on Split digits, down to n = 0." in text
 
 
+def test_table1_says_once_what_nobody_has():
+    summary, statistics = make_summary(), make_statistics()
+    summary.loc[summary["metric"] == "avg_sg_first", ["n", "mean", "sd"]] = (0, math.nan, math.nan)
+    statistics.loc[statistics["metric"] == "avg_sg_first", "note"] = "n=0: no test"
+    text = to_markdown(table1(summary, statistics))
+    assert "Undefined on Split digits: avg-SG first." in text
+    assert "Some values are undefined" not in text
+    assert "no test" not in text
+
+
 def test_missing_columns_are_named():
     with pytest.raises(UserError, match=r"summary\.csv lacks the column\(s\) diverged"):
         table1(make_summary().drop(columns="diverged"), make_statistics())

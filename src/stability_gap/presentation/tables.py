@@ -70,7 +70,7 @@ def stream_table(
             group.append(start + [_stream_cell(cells[key], metrics[key]) if key in cells else Cell("–") for key in metrics])
         groups.append(group)
     header = ["Benchmark", "Optimizer", *["n"] * differ, *(_heading(metric) for metric in metrics.values())]
-    notes = [f"{_units(metrics)}Bold: best mean of the benchmark.", _seeds_note(numbers, looks)]
+    notes = [f"{_units(metrics)}Bold: best mean of the benchmark.", _seeds_note(numbers, metrics, looks)]
     notes += _marks_notes(numbers, statistics, metrics, looks)
     return Table(name, _sentence(title), header, groups, notes, numbers)
 
@@ -99,7 +99,7 @@ def switch_table(name: str, title: str, metrics: Mapping[str, Metric], summary: 
         groups.append([[*map(Cell, [*(["", ""] if row else first), what]), *shown] for row, (what, shown) in enumerate(rows)])
     what, columns = ("Optimizer", [f"{_PLACES[place]} = {at}" for at in places]) if turned else (_PLACES[place], labels)
     of = f"benchmark and metric at each {_PLACES[place]}" if turned else "row"
-    notes = [f"{_units(metrics)}Bold: best mean of the {of}.", _seeds_note(numbers, looks)]
+    notes = [f"{_units(metrics)}Bold: best mean of the {of}.", _seeds_note(numbers, metrics, looks)]
     return Table(name, _sentence(title), ["Benchmark", "Metric", what, *columns], groups, notes, numbers, names=3)
 
 
@@ -198,25 +198,29 @@ def _stream_cell(row: Mapping[Any, Any], metric: Metric) -> Cell:
     return Cell(spread(row["mean"] * scale, row["sd"] * scale, digits), bool(row["best"]), _MARKS[str(row["mark"])])
 
 
-def _seeds_note(numbers: pd.DataFrame, looks: Looks) -> str:
-    """n, every optimizer with diverged runs, and every one with fewer values than seeds."""
+def _seeds_note(numbers: pd.DataFrame, metrics: Mapping[str, Metric], looks: Looks) -> str:
+    """n, every optimizer with diverged runs, what nobody has a value of, and every optimizer with fewer values than seeds."""
     if numbers.empty:
         return "No results."
     most = numbers.groupby(["benchmark", "optimizer"])["n"].max()  # fewer where a metric is undefined
     low, high = int(most.min()), int(most.max())
     text = f"Mean ± standard deviation over n = {high} seed{'s' * (high != 1)}." if low == high else ""
     text = text or f"Mean ± standard deviation over n = {low} to {high} seeds."
+    somewhere = numbers.groupby(["benchmark", "metric"])["n"].transform("max") > 0
     diverged, fewer = [], []
     for (benchmark, optimizer), rows in numbers.groupby(["benchmark", "optimizer"], sort=False):
         where = f"{looks.optimizer(str(optimizer))} on {looks.benchmark(str(benchmark))}"
-        seeds = int(rows["n"].max())
+        seeds, least = int(rows["n"].max()), rows.loc[somewhere, "n"].min()
         if rows["diverged"].max():
             diverged.append(f"{where}, {rows['diverged'].max()} of {seeds}")
-        if rows["n"].min() < seeds:
-            fewer.append(f"{where}, down to n = {rows['n'].min()}")
+        if least < seeds:
+            fewer.append(f"{where}, down to n = {least}")
     text += (
         f" Diverged runs, counted as chance accuracy and a full gap: {'; '.join(diverged)}." if diverged else " No run diverged."
     )
+    for benchmark, rows in numbers[~somewhere].groupby("benchmark", sort=False):
+        undefined = ", ".join(metrics[key].label for key in metrics if key in set(rows["metric"]))
+        text += f" Undefined on {looks.benchmark(str(benchmark))}: {undefined}."
     return text + (f" Some values are undefined for some seeds: {'; '.join(fewer)}." if fewer else "")
 
 
@@ -238,6 +242,6 @@ def _marks_notes(numbers: pd.DataFrame, statistics: pd.DataFrame, metrics: Mappi
         f"{looks.benchmark(row['benchmark'])}: {remark}": None
         for row in tests.to_dict("records")
         for remark in str(row["note"]).split("; ")
-        if "cannot reach" in remark or "no test" in remark
+        if "cannot reach" in remark or ("no test" in remark and remark != "n=0: no test")  # that is undefined
     }
     return notes + [f"Too few seeds for marks: {'; '.join(weak)}."] * bool(weak)
