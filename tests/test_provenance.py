@@ -64,6 +64,46 @@ def test_code_is_what_is_imported_anywhere_in_it_and_nothing_else(package):
     assert code_of("maths.total") == ["maths", "maths.total"]
 
 
+EVERYWHERE = """
+import a
+try:
+    import b
+except* ValueError:
+    from c import d
+else:
+    import e
+finally:
+    import f
+class G:
+    async def h(self):
+        async with x:
+            for _ in []:
+                while (lambda: 1 if y else 2)():
+                    from . import i
+                else:
+                    import j
+        match x:
+            case 1:
+                from ..k import l as m
+            case _ if z:
+                import n.o
+if z: import p
+elif y: import q
+else: import r
+"""
+
+
+def test_imports_are_found_wherever_a_walk_over_everything_finds_them():
+    for source in [EVERYWHERE, *[file.read_text("utf-8") for file in provenance.PACKAGE.rglob("*.py")]]:
+        slow = []
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                slow += [(alias.name, 0, "") for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                slow += [(node.module or "", node.level, alias.name) for alias in node.names]
+        assert sorted(provenance._imports(source)) == sorted(slow)
+
+
 def test_a_registry_covers_the_modules_that_it_finds_by_listing(package):
     everything = {"registry", "registry.one", "registry.more", "registry.more.two", "maths", "maths.total"}
     assert set(code_of("registry")) == everything

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -69,12 +69,20 @@ def _imported(module: str) -> set[str]:
 def _imports(source: str) -> tuple[tuple[str, int, str], ...]:
     """List what a source imports, anywhere in it: (module, level of a relative import, name or '')."""
     found: list[tuple[str, int, str]] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source).body):
         if isinstance(node, ast.Import):
             found += [(alias.name, 0, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             found += [(node.module or "", node.level, alias.name) for alias in node.names]
     return tuple(found)
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Walk statements and those within them; expressions, the bulk of a source, hold none."""
+    for node in body:
+        yield node
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, inner, ()))
 
 
 def _name(file: Path) -> str:
