@@ -214,7 +214,7 @@ def test_evaluations_far_apart_after_a_switch_are_warned_of_once(caplog):
     near = Run(facts[0], evaluations(TWO, BLOCKS), None, Path("near.parquet"))
     measure([near, *far])
     (line,) = [record.getMessage() for record in caplog.records if "after a switch" in record.getMessage()]
-    assert line.startswith("sgd.parquet and 1 more: after a switch only every 50th update was evaluated. ")
+    assert line.startswith("sgd.parquet and 1 more: after a switch only one update in 50 was evaluated. ")
     assert "rounded up to 50 updates" in line
     assert "near.parquet" not in caplog.text
     caplog.clear()
@@ -231,7 +231,7 @@ def test_what_is_dense_after_each_switch_and_middle_hides_nothing():
     assert what_evaluations_hide(dense[(since <= 20) | middle | (since % 10 == 0)]) == []
     (undefined,) = what_evaluations_hide(dense[(since <= 20) | (since % 10 == 0)])
     assert "placebo and net gaps are undefined" in undefined
-    assert any("every 10th update" in words for words in what_evaluations_hide(dense[(since <= 10) | (since % 10 == 0)]))
+    assert any("one update in 10 " in words for words in what_evaluations_hide(dense[(since <= 10) | (since % 10 == 0)]))
 
 
 def test_sparse_evaluations_are_measured_as_what_can_be_known():

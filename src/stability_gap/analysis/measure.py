@@ -124,7 +124,7 @@ def what_evaluations_hide(evaluations: pd.DataFrame) -> list[str]:
         widest = max(widest, int(np.diff(passed)[passed[:-1] < WATCHED].max()))
     if widest > 1:
         told.append(
-            f"after a switch only every {widest}th update was evaluated. A fall between evaluations is not seen: gaps and drops "
+            f"after a switch only one update in {widest} was evaluated. A fall between evaluations is not seen: gaps and drops "
             f"come out too small, recovery is rounded up to {widest} updates. Evaluate each of the first updates of a context."
         )
     if not all(len(curve.watched_twice(k)) for k in range(2, curve.tasks + 1)):
