@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "paper_figures"
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-MAIN = ("mnist", "digits")
+MAIN = ("mnist", "cifar_cpu", "digits")
 """The suites that reproduce the paper, on its data first; their benchmarks are the columns of the grid in README.md."""
 FAIR = ("frontier", "frontier_mnist")
 """The suites that compare optimizers at equal accuracy: before any single-rate table."""
