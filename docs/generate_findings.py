@@ -75,12 +75,6 @@ def along(suite: str, benchmark: str, accuracy: float, reference: str = "previou
     return float(gap.item())
 
 
-def safe(suite: str, benchmark: str, optimizer: str) -> str:
-    """The largest learning rate up to which no seed diverged, as text."""
-    curve = _rates(suite, benchmark, optimizer)
-    return f"{curve.loc[curve['diverged'].cumsum() == 0, 'learning_rate'].max():g}"
-
-
 def _rates(suite: str, benchmark: str, optimizer: str) -> pd.DataFrame:
     points = table(suite, "frontier.csv").query("benchmark == @benchmark and optimizer == @optimizer")
     return points.sort_values("learning_rate")
@@ -133,7 +127,6 @@ def page(_old: str = "") -> str:
         "difference": difference,
         "later": later,
         "along": along,
-        "safe": safe,
         "row": row,
         "holds": holds,
         "curvature": curvature,
