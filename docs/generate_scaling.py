@@ -46,12 +46,14 @@ class Measured(NamedTuple):
 
 
 def measured() -> list[Measured]:
-    """All published benchmarks whose costs were recorded; cells with diverged runs, which end early, are left out."""
+    """All published benchmarks of MLPs whose costs were recorded; cells with diverged runs, which end early, are left out."""
     found = []
     for path in sorted(PUBLISHED.glob("*/MANIFEST.json")):
         manifest = files.read_json(path)
         diverged = {tuple(name.split()[:2]) for name in manifest["diverged"]}
         for benchmark, cells in manifest.get("costs", {}).get("cells", {}).items():
+            if CONFIG.benchmarks[benchmark].model.kind != "mlp":
+                continue
             whole = [cell for name, cell in cells.items() if (benchmark, name) not in diverged]
             per_run = [np.median([cell[key] / cell["runs"] for cell in whole]) for key in ("seconds", "megabytes")]
             found.append(Measured(path.parent.name, benchmark, *map(float, per_run)))
@@ -80,8 +82,8 @@ def fit(terms: Iterable[list[float]], values: Iterable[float]) -> np.ndarray:
 
 
 def fitted(rows: list[Measured]) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of time, of MLPs on the processor that most suites were made on, and of space."""
-    alike = [row for row in rows if row.suite not in SLOWER and CONFIG.benchmarks[row.benchmark].model.kind == "mlp"]
+    """Coefficients of time, on the processor that most suites were made on, and of space."""
+    alike = [row for row in rows if row.suite not in SLOWER]
     time = fit((terms_of_time(row.benchmark) for row in alike), (row.seconds for row in alike))
     return time, fit((terms_of_space(row.benchmark) for row in rows), (row.megabytes for row in rows))
 
