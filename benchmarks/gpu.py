@@ -9,7 +9,10 @@ is seen. Every section goes on where one before it failed, and says how it faile
 1. rehearsal: a block, captured and not, against the plain loop (`seed_blocks.rehearse`), beside the tolerance that a job allows.
 2. again: the same captured block twice, bit by bit.
 3. fallbacks: a capture that must fail, and a capture after it; a block that does not fit into a part of the memory.
-4. speed: milliseconds per update of all seeds together, with and without evaluation, and the memory that was reserved.
+4. apart: whether the other seeds of a block have the same bytes beside a seed that diverged.
+5. speed: milliseconds per update of all seeds together, with and without evaluation, and the memory that was reserved.
+
+What was found is written after every row, so that a call that is cut keeps what it has.
 """
 
 import argparse
@@ -56,8 +59,8 @@ def noise(shape):
 class Check:
     """Trainers on noise, and a list of what was found."""
 
-    def __init__(self, device, updates):
-        self.device, self.updates, self.found = torch.device(device), updates, []
+    def __init__(self, device, updates, output=None):
+        self.device, self.updates, self.output, self.found = torch.device(device), updates, output, []
         self.streams = {name: noise(shape) for name, shape in SHAPES.items()}
 
     def trainer(self, benchmark, optimizer, precision="fp32", evaluated=True):
@@ -85,10 +88,15 @@ class Check:
             {"section": section, "what": what, "result": result, "seconds": round(time.perf_counter() - started, 2)}
         )
         print(f"{section:10} {what:60} {result}", flush=True)
+        if self.output is not None:
+            self.output.write_text(json.dumps(self.found, indent=2) + "\n", encoding="utf-8")
         forget_tensors()
 
     def timed(self, benchmark, optimizer, seeds, capture, precision, evaluated):
-        """Milliseconds per update of all seeds: of the second half of a run, so that warm-up and capture do not count."""
+        """Milliseconds per update of all seeds: of the second half of a run, so that warm-up and capture do not count.
+
+        Up to the update before the last: at the last every run is evaluated.
+        """
         trainer, clock = self.trainer(benchmark, optimizer, precision, evaluated), []
 
         class Clock:
@@ -96,13 +104,13 @@ class Check:
                 pass
 
             def see(self, iteration, step):
-                if iteration in (trainer.settings.iterations + 10, TASKS * trainer.settings.iterations):
+                if iteration in (trainer.settings.iterations + 10, TASKS * trainer.settings.iterations - 1):
                     step.loss.cpu()  # waits for the GPU
                     clock.append(time.perf_counter())
 
         made = SeedTrainer(trainer.settings, trainer.stream, watchers=(Clock,))
         made.block(seeds, capture)
-        milliseconds = 1e3 * (clock[1] - clock[0]) / (self.updates - 10)
+        milliseconds = 1e3 * (clock[1] - clock[0]) / (self.updates - 11)
         memory = torch.cuda.max_memory_reserved() / 2**20 if self.device.type == "cuda" else 0
         return f"{milliseconds:.2f} ms, {memory:.0f} MiB"
 
@@ -143,14 +151,33 @@ def same_twice(trainer, seeds):
     return f"{equal} of {len(seeds)} seeds the same"
 
 
+def beside_a_diverged_seed(trainer, seeds):
+    """How many other seeds of a block have the same bytes whether the first one's weights are numbers or not."""
+
+    class Spoils:
+        def __init__(self, learner, *_):
+            self.learner = learner
+
+        def see(self, iteration, step):
+            if iteration == 1:
+                with torch.no_grad():
+                    for weight in self.learner.parameters.values():
+                        weight[0] = torch.nan
+
+    whole = trainer.block(seeds)
+    spoiled = SeedTrainer(trainer.settings, trainer.stream, watchers=(Spoils,)).block(seeds)
+    equal = sum(whole[seed].loss.tobytes() == spoiled[seed].loss.tobytes() for seed in seeds[1:])
+    return f"{equal} of {len(seeds) - 1} seeds the same; the spoiled one diverged at update {spoiled[seeds[0]].diverged_at}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--updates", type=int, default=60, help="per context, of two; more than 10 for times")
+    parser.add_argument("--updates", type=int, default=60, help="per context, of two; more than 11 for times")
     parser.add_argument("--benchmarks", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    check, cuda = Check(options.device, options.updates), options.device == "cuda"
+    check, cuda = Check(options.device, options.updates, options.output), options.device == "cuda"
     where = torch.cuda.get_device_properties(0) if cuda else "CPU"
     check.tell(
         "machine", "torch, CUDA, cuDNN", lambda: f"{torch.__version__}, {torch.version.cuda}, {torch.backends.cudnn.version()}"
@@ -166,12 +193,16 @@ def main():
                     what,
                     lambda b=benchmark, o=optimizer, c=capture: f"{rehearse(check.trainer(b, o), SEEDS[:3], c):.2g}",
                 )
+    for benchmark in options.benchmarks:
+        check.tell(
+            "apart", f"{benchmark} ngm_sgd", lambda b=benchmark: beside_a_diverged_seed(check.trainer(b, "ngm_sgd"), SEEDS)
+        )
     if cuda:
         for benchmark in options.benchmarks:
             check.tell("again", f"{benchmark} ngm_sgd", lambda b=benchmark: same_twice(check.trainer(b, "ngm_sgd"), SEEDS))
         check.tell("fallbacks", "a capture that waits for the GPU", capture_that_fails)
         check.tell("fallbacks", "20 seeds of a CNN in 6 GiB", lambda: block_that_does_not_fit(check))
-    if options.updates > 10:
+    if options.updates > 11:
         for benchmark in options.benchmarks:
             for precision in ("fp32", "tf32", "bf16") if cuda and benchmark == "split_cifar10" else ("fp32",):
                 for seeds in (1, 5, 20) if cuda else (1, 2):
@@ -185,8 +216,6 @@ def main():
                                     b, "ngm_sgd", list(range(n)), c, p, e
                                 ),
                             )
-    if options.output is not None:
-        options.output.write_text(json.dumps(check.found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

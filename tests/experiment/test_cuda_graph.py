@@ -91,7 +91,7 @@ def test_what_goes_wrong_in_a_capture_is_told_apart_from_lack_of_memory(monkeypa
         def wait_stream(self, other):
             pass
 
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(cuda_graph, "_side_stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(cuda_graph._CudaGraph, "_capture", fails)
@@ -99,3 +99,14 @@ def test_what_goes_wrong_in_a_capture_is_told_apart_from_lack_of_memory(monkeypa
     assert [doubled(torch.tensor(x)).item() for x in (1, 2, 3)] == [2, 4, 6]
     with pytest.raises(expected, match=str(error)):
         doubled(torch.tensor(4))
+
+
+def test_all_graphs_of_a_process_share_one_stream(monkeypatch):
+    """cuBLAS keeps a workspace of each that it has met, 32 MiB, to the end."""
+    made = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: made.append("stream") or made[-1])
+    cuda_graph._side_stream.cache_clear()
+    graphs = [cuda_graph.captured(lambda x: x) for _ in range(3)]
+    cuda_graph._side_stream.cache_clear()
+    assert made == ["stream"]
+    assert [graph.stream for graph in graphs] == ["stream"] * 3

@@ -15,10 +15,25 @@ import sys, types, torch
 from pathlib import Path
 from stability_gap.experiment.gpus import claim_gpu
 torch.cuda.device_count = lambda: int(sys.argv[2])
-torch.cuda.get_device_properties = lambda index: types.SimpleNamespace(uuid=f"uuid-{index}")
+torch.cuda.get_device_properties = lambda index: types.SimpleNamespace(uuid=f"uuid-{index}", major=8, minor=0)
+torch.cuda.get_arch_list = lambda: ["sm_80"]
 print(claim_gpu(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
+
+
+def pretend(monkeypatch, capabilities):
+    """A machine with GPUs of these compute capabilities; None: one that no process may use."""
+
+    def properties(index: int) -> SimpleNamespace:
+        if capabilities[index] is None:
+            raise AssertionError("Invalid device id")
+        major, minor = capabilities[index]
+        return SimpleNamespace(uuid=f"uuid-{index}", major=major, minor=minor)
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(capabilities))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "sm_90"])
 
 
 @pytest.fixture
@@ -51,8 +66,7 @@ def test_each_job_holds_a_gpu_until_it_ends_however_it_ends(job):
 
 def test_where_all_are_held_one_is_shared_and_the_log_says_how_not_to(monkeypatch, job, tmp_path, caplog):
     job(), job()
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"uuid-{index}"))
+    pretend(monkeypatch, [(8, 0), (8, 0)])
     assert gpus.claim_gpu(tmp_path / "locks") in (0, 1)
     assert caplog.messages == ["all GPUs (2) are in use by other jobs: sharing one. Give snakemake --resources gpu=2."]
 
@@ -60,20 +74,41 @@ def test_where_all_are_held_one_is_shared_and_the_log_says_how_not_to(monkeypatc
 def test_that_two_jobs_share_a_single_gpu_is_told(monkeypatch, job, tmp_path, caplog):
     """As where two workflows run at once; jobs of Slurm see each the GPU that it was given."""
     assert job(1)[1] == 0
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"uuid-{index}"))
+    pretend(monkeypatch, [(8, 0)])
     assert gpus.claim_gpu(tmp_path / "locks") == 0
     assert caplog.messages == ["all GPUs (1) are in use by other jobs: sharing one. Give snakemake --resources gpu=1."]
 
 
 def test_what_the_driver_counts_and_no_process_may_use_is_passed_over(monkeypatch, tmp_path):
     """As with several cards that are cut into parts (MIG)."""
-
-    def properties(index: int) -> SimpleNamespace:
-        if index != 1:
-            raise AssertionError("Invalid device id")
-        return SimpleNamespace(uuid="uuid-1")
-
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    pretend(monkeypatch, [None, (8, 0), None])
     assert gpus.claim_gpu(tmp_path / "locks") == 1
+
+
+def test_a_card_without_kernels_is_passed_over_and_nothing_is_claimed_where_all_are(monkeypatch, tmp_path):
+    """torch counts old cards too; the first kernel on one would fail."""
+    pretend(monkeypatch, [(7, 0), (9, 0)])
+    assert gpus.claim_gpu(tmp_path / "locks") == 1
+    pretend(monkeypatch, [(7, 0), None])
+    assert gpus.claim_gpu(tmp_path / "locks") is None
+
+
+@pytest.mark.parametrize(
+    ("built", "capability", "expected"),
+    [
+        (["sm_75", "sm_80", "sm_120"], (7, 0), False),
+        (["sm_75", "sm_80", "sm_120"], (7, 5), True),
+        (["sm_75", "sm_80", "sm_120"], (8, 9), True),  # kernels of 8.0 run on all 8.x
+        (["sm_75", "sm_80", "sm_120"], (9, 0), False),
+        (["sm_75", "sm_80", "sm_120"], (12, 1), True),
+        (["sm_80", "compute_90"], (12, 0), True),  # made by the driver
+        (["sm_80", "compute_90"], (8, 6), True),
+        (["sm_80", "compute_90"], (7, 5), False),
+        (["sm_90a"], (9, 0), True),
+        (["gfx942"], (9, 4), True),
+        ([], (8, 0), True),
+    ],
+)
+def test_kernels_run_on_later_cards_of_their_generation(monkeypatch, built, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: built)
+    assert gpus.has_kernels(*capability) == expected

@@ -49,6 +49,20 @@ def test_a_gpu_that_cannot_be_used_is_told_of_with_the_reason(monkeypatch, caplo
         resolve_device("cuda")
 
 
+def test_a_gpu_that_torch_has_no_kernels_for_is_told_of_and_left_alone(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+    monkeypatch.setattr(machine, "claim_gpu", lambda: None)
+    reason = "this torch has no kernels for the Tesla V100, whose compute capability is 7.0"
+    assert resolve_device("auto") == torch.device("cpu")
+    assert caplog.messages == [f"there seems to be a GPU, but it cannot be used, so this runs on the CPU: {reason}"]
+    with pytest.raises(UserError, match=rf"is not available on this machine \({reason}\); write device: auto or cpu"):
+        resolve_device("cuda")
+
+
 @pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", False)])
 def test_products_are_rounded_to_tf32_where_it_is_asked_for_only(precision, rounded):
     for before in ("tf32", "fp32"):  # whatever ran before

@@ -14,13 +14,16 @@ import torch
 from cells import assert_close_runs, assert_same_run, cnn_cell, coloured_images, small_cell, train, train_together
 from graphs import CapturedOnce, Frozen, LittleMemory, NeverCaptured, NeverRun, NoMemoryForGraphs, NotANumber, Stale, StandIn
 
+from stability_gap.errors import UserError
 from stability_gap.experiment import evaluation, loop, run_file, seed_blocks, seed_trainer
 from stability_gap.experiment.device_stream import DeviceStream
+from stability_gap.experiment.own_watcher import own_watcher
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.randomness import generator
 from stability_gap.experiment.recording import Way
 from stability_gap.experiment.seed_blocks import fitting, rehearse, relative_difference, train_seeds
 from stability_gap.experiment.seed_trainer import SeedTrainer
+from stability_gap.experiment.settings import EvaluationSettings
 from stability_gap.learners.settings import ImportedSettings, RunRate, SGDSettings
 from stability_gap.tasks.class_order import shuffle_classes
 
@@ -214,6 +217,22 @@ def test_the_watchers_of_an_attempt_that_failed_are_dropped(digits, gpu):
     assert [watcher.seen for watcher in made.watched] == [list(range(1, 31))]
 
 
+def test_what_somebodys_watcher_raises_is_not_laid_to_the_gpu(digits, gpu, monkeypatch, tmp_path):
+    """As one that was written on a CPU and meets the seeds of a block as one more dimension."""
+    (tmp_path / "for_one_seed.py").write_text(
+        "class Adds:\n"
+        "    def __init__(self, *_):\n"
+        "        pass\n"
+        "    def see(self, iteration, step):\n"
+        "        step.loss.reshape(1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    gpu(StandIn)
+    made = replace(trainer(digits), watchers=(own_watcher("for_one_seed:Adds"),))
+    with pytest.raises(UserError, match=r"^watcher 'for_one_seed:Adds' raised at update 1: .*3.* \(for_one_seed.py, line 5\)$"):
+        fitting(made, SEEDS)
+
+
 @pytest.mark.parametrize("graph", [Stale, Frozen, NotANumber])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "ngm_sgd"])
 def test_a_block_that_is_not_the_plain_loop_does_not_count(digits, gpu, caplog, graph, optimizer):
@@ -226,6 +245,18 @@ def test_a_block_that_is_not_the_plain_loop_does_not_count(digits, gpu, caplog, 
     (message,) = caplog.messages
     assert message.startswith("3 seeds at once differ from one by one by ")
     assert message.endswith(" within 20 updates; going on one by one")
+
+
+@pytest.mark.parametrize("every", [10, 100])
+def test_an_evaluation_that_goes_wrong_is_found_where_a_run_has_few_of_them(digits, monkeypatch, every):
+    """A graph runs as it is three times before it is captured: a rehearsal evaluates more often than the run."""
+    monkeypatch.setattr(loop, "captured", StandIn)
+    monkeypatch.setattr(evaluation, "captured", NotANumber)
+    settings = small_cell("sgd", iterations=30, evaluation=EvaluationSettings(every=every))
+    made = SeedTrainer(settings, DeviceStream(digits, settings, CPU))
+    for seed, record in fitting(made, SEEDS).items():
+        assert_same_run(record, train(settings, made.stream, seed))
+        assert record.way == Way(together=1, captured=False, fallbacks=("rehearsal",))
 
 
 def test_what_differs_is_measured_relative_to_its_size_and_never_passes_where_it_is_no_number(digits):

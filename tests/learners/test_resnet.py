@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from stability_gap.errors import UserError
@@ -231,3 +232,15 @@ def test_in_training_the_norm_uses_the_batch_and_moves_its_statistics():
     torch.testing.assert_close(layer(x), expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(layer.norm.running_mean, 0.1 * mean)
     torch.testing.assert_close(layer.norm.running_var, 0.9 + 0.1 * convolved.var((0, 2, 3)))
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cpu", torch.bfloat16), ("cuda", torch.float32)])
+def test_on_a_gpu_the_norm_takes_rounded_maps_in_the_precision_of_its_statistics(device, expected):
+    """As in `precision: bf16`. In a block of seeds CUDA's kernels take nothing else, on a CPU rounded maps are faster."""
+    seen: list[torch.dtype] = []
+    with FakeTensorMode(), torch.device(device):
+        layer = NormedConv(3, 4, 3, 1)
+        layer.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False, dtype=torch.bfloat16)
+        layer.norm.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].dtype))
+        layer(torch.zeros(2, 3, 8, 8, dtype=torch.bfloat16))
+    assert seen == [expected]

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,10 +26,16 @@ def captured(function: Callable[..., Any]) -> Callable[..., Any]:
     return _CudaGraph(function)
 
 
+@cache
+def _side_stream() -> torch.cuda.Stream:
+    """One stream for all graphs of a process: cuBLAS keeps a workspace for every stream that it has met."""
+    return torch.cuda.Stream()
+
+
 class _CudaGraph:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function, self.calls = function, 0
-        self.stream = torch.cuda.Stream()
+        self.stream = _side_stream()
 
     def __call__(self, *arguments: Tensor | None) -> Any:
         if self.calls < WARM_UP:

@@ -14,7 +14,9 @@ from stability_gap.learners.mlp import CHUNK, MLP, effective_weights, mlp_logits
 from stability_gap.learners.stacked import StackedModel
 
 PADDING = 128
-SEEDS_OF_A_CHUNK = 20  # more at once get smaller ones: activations of 2³¹ numbers are more than GPU kernels count
+# More at once get smaller chunks. Of a CNN several maps of the first stage are in memory together, and 5 seeds of 5000 images, 20
+# channels and 32×32 pixels make one of 2 GB. And GPU kernels count to 2³¹.
+SEEDS_OF_A_CHUNK = 5
 
 
 def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:

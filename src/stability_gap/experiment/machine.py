@@ -28,17 +28,18 @@ log = logging.getLogger(__name__)
 
 
 def resolve_device(device: str) -> torch.device:
-    """'auto' is CUDA where there is one, on a GPU that no other job has. Errors: UserError where CUDA is asked for and absent."""
+    """'auto' is CUDA where it can be used, on a GPU that no other job has. Errors: UserError where it is asked for and cannot."""
     if device == "cpu":
         return torch.device("cpu")
-    if not torch.cuda.is_available():
+    index = claim_gpu() if torch.cuda.is_available() else None
+    if index is None:
         why = why_no_gpu()
         if device == "cuda":
             raise UserError(f"device: 'cuda' is not available on this machine ({why}); write device: auto or cpu in config.yaml.")
-        if shutil.which("nvidia-smi") is not None:
+        if torch.cuda.is_available() or shutil.which("nvidia-smi") is not None:
             log.warning("there seems to be a GPU, but it cannot be used, so this runs on the CPU: %s", why)
         return torch.device("cpu")
-    torch.cuda.set_device(index := claim_gpu())
+    torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
 
@@ -48,7 +49,10 @@ def why_no_gpu() -> str:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
         return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
-    return "no GPU is visible"
+    if not torch.cuda.device_count():
+        return "no GPU is visible"
+    major, minor = torch.cuda.get_device_capability()
+    return f"this torch has no kernels for the {torch.cuda.get_device_name()}, whose compute capability is {major}.{minor}"
 
 
 def check_precision(precision: str, device: torch.device) -> None:

@@ -1,6 +1,5 @@
 """Train a block of seeds of one cell, from the stream folder to the run folder (docs/data-contracts.md)."""
 
-import importlib
 import logging
 import platform
 from collections.abc import Sequence
@@ -25,9 +24,10 @@ from stability_gap.experiment.machine import (
     processor,
     resolve_device,
 )
+from stability_gap.experiment.own_watcher import own_watcher
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.seed_blocks import train_seeds
-from stability_gap.experiment.seed_trainer import SeedTrainer, WatcherMaker
+from stability_gap.experiment.seed_trainer import SeedTrainer
 from stability_gap.experiment.settings import CellSettings
 from stability_gap.learners.rates import Donor
 from stability_gap.tasks.facts import StreamFacts, read_facts
@@ -63,7 +63,7 @@ def train_cell(
     stream_facts = read_facts(stream_folder / "stream.json", StreamFacts)
     updates = stream.tasks * settings.iterations
     followed = _followed(settings, stream_facts.digest, seeds, updates, donors)
-    watching = [_watcher(target) for target in watchers]
+    watching = [own_watcher(target) for target in watchers]
     made_by = {"code": provenance.code_digest("experiment.run"), "versions": provenance.versions(), "threads": threads}
     checkpoints = None
     if place.type == "cpu" and not watching and may_go_on(settings):
@@ -120,13 +120,3 @@ def _followed(settings: CellSettings, stream: str, seeds: list[int], updates: in
             f"{settings.optimizer} reads the run of {optimizer} with the same seed; name the folder of that run with --donor."
         )
     return read_donors(folders, settings.benchmark, optimizer, stream, seeds, updates)
-
-
-def _watcher(target: str) -> WatcherMaker:
-    """Somebody's class, module:Class. Errors: UserError where there is none."""
-    try:
-        module, name = target.split(":")
-        maker: WatcherMaker = getattr(importlib.import_module(module), name)
-    except Exception as error:
-        raise UserError(f"watcher {target!r}: {error}. It must be module:Class, found where snakemake is called.") from error
-    return maker

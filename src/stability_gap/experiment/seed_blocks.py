@@ -20,6 +20,7 @@ from stability_gap.experiment.seed_trainer import SeedTrainer
 # The rehearsal: so many updates at learning rates that are this much smaller, so that training does not amplify how a product was
 # rounded: at full rates a CNN is 30 % elsewhere after 20 updates, without any error.
 REHEARSED, PACE = 20, 0.001
+WATCHED = 2  # it is evaluated every so many updates, whatever the run is: a graph runs as it is three times before its capture
 # Largest relative difference to the plain loop in anything recorded; how large it is on a CPU: docs/performance.md.
 TOLERANCE = {"fp32": 0.005, "tf32": 0.05, "bf16": 0.1}
 
@@ -96,7 +97,9 @@ def forget_tensors() -> None:
 
 def rehearse(trainer: SeedTrainer, seeds: list[int], capture: bool) -> float:
     """How far a block is from the plain loop after a few updates at a slow pace, at most and relative. Errors: CaptureFailed."""
-    quiet = replace(trainer, progress=None, watchers=(), pace=PACE)
+    evaluation = trainer.settings.evaluation.model_copy(update={"every": WATCHED})
+    settings = trainer.settings.model_copy(update={"evaluation": evaluation})
+    quiet = replace(trainer, settings=settings, progress=None, watchers=(), pace=PACE)
     together = quiet.block(seeds, capture, until=REHEARSED)
     return max(relative_difference(together[seed], quiet.one(seed, until=REHEARSED)) for seed in seeds)
 
