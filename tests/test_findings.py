@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stability_gap import files
+from stability_gap.analysis.statistics import by_seed, t_interval
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -50,6 +51,35 @@ def test_a_verdict_that_changed_stops_the_page(findings):
     other = "inconclusive" if row["verdict"] != "inconclusive" else "reproduced"
     with pytest.raises(ValueError, match=re.escape(f"claim 3 on split_digits of suite digits is {other!r}")):
         findings.holds("digits", 3, "split_digits", other)
+
+
+def test_undecided_differences_have_intervals_around_zero(findings):
+    """Those that no verdict of a claim tells: rivals tuned along the stream, NGM-SGD tuned to a constant's accuracy, averages."""
+    controls, tuned = (files.read_parquet(findings.PUBLISHED / suite / "metrics.parquet") for suite in ("controls", "tuning"))
+    constant = by_seed(controls, "rotated_digits", "avg_sg_previous")["ngm_constant_gain"]
+    split, rotated = (by_seed(tuned, name, "avg_sg_previous") for name in ("split_digits_sparse", "rotated_digits_sparse"))
+    for difference in (
+        split["sgd_tuned_anytime"] - split["ngm_sgd_tuned_anytime"],
+        constant - rotated["ngm_sgd_tuned_anytime"],
+    ):
+        low, high = t_interval(difference.to_numpy())
+        assert low < 0 < high
+    as_accurate = by_seed(controls, "rotated_digits", "avg_acc")["ngm_constant_gain"].mean()
+    assert abs(as_accurate - by_seed(tuned, "rotated_digits_sparse", "avg_acc")["ngm_sgd_tuned_anytime"].mean()) < 5e-4
+    averaged = findings.row(
+        "frontier_mnist", "frontier_gap.csv", benchmark="split_mnist_sparse", reference="first", optimizer="msgd_ema"
+    )
+    assert averaged["difference_low"] < 0 < averaged["difference_high"]
+
+
+def test_curvature_on_new_data_alone_rises_with_new_classes_and_falls_on_rotated_digits(findings):
+    claims = files.read_csv(findings.PUBLISHED / "mechanism" / "claims.csv").query("claim == 7").set_index("benchmark")
+    ends = {}
+    for benchmark in ("split_digits", "rotated_digits"):
+        _, _, alone = claims.loc[benchmark, "evidence"].partition("on the new data throughout")
+        ends[benchmark] = [float(end) for end in re.search(r"t interval \[(\S+), (\S+)\]", alone).groups()]
+    assert min(ends["split_digits"]) > 0
+    assert max(ends["rotated_digits"]) < 0
 
 
 def test_numbers_are_those_of_the_tables(findings):

@@ -87,7 +87,7 @@ def test_what_was_found_is_what_is_published():
         split, permuted = means.loc[("split_mnist", gap)], means.loc[("permuted_mnist", gap)]
         assert split["ngm_sgd"] < 0.5 * split[["msgd", "adam"]].min()
         assert permuted["ngm_sgd"] > permuted["msgd"]
-        every = means.xs(gap, level="metric").loc[BENCHMARKS]
+        every = means.xs(gap, level="metric").loc[BENCHMARKS]  # of some it is not told apart, as the sentence says
         assert (every.idxmin(axis=1) == "sgd").all()
         assert (every["adam"] > every["ngm_sgd"]).all()
     # Final accuracy: 7 to 19 points above SGD.
@@ -113,19 +113,22 @@ def test_what_was_found_of_the_gain_is_what_is_published():
             seeds = by_seed(metrics, benchmark, gap)
             _, high = t_interval((seeds["ngm_constant_gain"] - seeds["ngm_sgd"]).to_numpy())
             assert high < 0
+    controls = files.read_parquet(PUBLISHED / "controls" / "metrics.parquet")
+    gap, accuracy = (by_seed(controls, "rotated_digits", metric) for metric in ("avg_sg_previous", "avg_acc"))
+    low, _ = t_interval((gap["ngm_constant_gain"] - gap["ngm_sgd"]).to_numpy())
+    assert low > 0
+    assert f"{100 * (accuracy['ngm_constant_gain'] - accuracy['ngm_sgd']).mean():.1f}" == "0.4"
 
 
 def test_what_was_found_on_a_cnn_is_what_is_published():
-    """Smaller than momentum SGD's in all three seeds, on both readings, and nearly as small without the gain."""
+    """Smaller than momentum SGD's and Adam's in all three seeds, on both readings, also without the gain."""
     metrics = files.read_parquet(PUBLISHED / "cifar_cpu" / "metrics.parquet")
     for gap in ("avg_sg_first", "avg_sg_previous"):
         seeds = by_seed(metrics, "split_cifar10_cpu", gap)
         assert len(seeds) == 3
-        lead, without = (seeds["msgd"] - seeds[optimizer] for optimizer in ("ngm_sgd", "msgd_plain_head"))
-        assert (lead > 0).all()
-        assert (without > 0).all()
-        assert (seeds["adam"] > seeds["ngm_sgd"]).all()
-        assert 0.9 < without.mean() / lead.mean() < 1
+        assert (seeds[["ngm_sgd", "msgd_plain_head"]].max(axis=1) < seeds[["msgd", "adam"]].min(axis=1)).all()
+        low, high = t_interval((seeds["ngm_sgd"] - seeds["msgd_plain_head"]).to_numpy())
+        assert low < 0 < high
 
 
 @pytest.mark.parametrize("suite", ["digits", "mnist"])

@@ -2,6 +2,8 @@ import dataclasses
 import json
 import re
 
+from bokeh.models import ColumnDataSource
+
 from stability_gap.presentation.report import zoomable
 
 
@@ -42,6 +44,15 @@ def test_one_seed_has_no_band(small, looks):
     text = zoomable.zoomable_curves(one, looks).item
     assert "band" not in text
     assert "NaN" not in text
+
+
+def test_bands_end_where_accuracies_do(small, looks):
+    runs = small.runs("split_digits")
+    apart = runs.evaluations.assign(accuracy=(runs.evaluations["seed"] > 42).astype(float))  # means of 2/3, t intervals of ± 1.4
+    drawn = zoomable.plots(dataclasses.replace(runs, evaluations=apart), looks)
+    columns = [source.data for source in drawn.select({"type": ColumnDataSource})]
+    assert len(columns) == 2
+    assert all((data["low sgd"] == 0).all() and (data["high sgd"] == 100).all() for data in columns)
 
 
 def test_long_streams_are_thinned_and_say_so(small, looks, monkeypatch):

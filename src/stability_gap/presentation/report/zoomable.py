@@ -76,7 +76,7 @@ def zoomable_curves(runs: BenchmarkRuns, looks: Looks) -> Curves:
 def plots(runs: BenchmarkRuns, looks: Looks) -> Any:
     """Draw mean accuracies over seeds with 95 % t intervals as a Bokeh layout; dragging zooms, the accuracy axis follows.
 
-    Errors: UserError where a run diverged and `runs.classes` is None.
+    Intervals end at 0 and 100 %, as those of the figures do. Errors: UserError where a run diverged and `runs.classes` is None.
     """
     starts = list(figure_data.context_starts(runs.evaluations).values())
     made = figure_data.curves(runs.evaluations, runs.training, runs.classes)
@@ -116,8 +116,8 @@ def _panel(name: str, table: pd.DataFrame, shown: Mapping[str, Line], iterations
     wide = table.set_index(["iteration", "optimizer"])[["mean", "low", "high"]].unstack()  # noqa: PD010 - refuses a double row
     data: dict[str, Any] = {"iteration": wide.index.to_numpy("int32")}
     for optimizer in shown:
-        for value in ("mean", "low", "high"):
-            data[f"{value} {optimizer}"] = (100 * wide[value, optimizer]).to_numpy("float32")
+        for value in ("mean", "low", "high"):  # of few seeds an interval reaches beyond what an accuracy can be
+            data[f"{value} {optimizer}"] = (100 * wide[value, optimizer].clip(0, 1)).to_numpy("float32")
     source = ColumnDataSource(data)
     for start in starts[1:]:
         plot.add_layout(Span(location=start - 0.5, dimension="height", line_color=QUIET, line_width=0.7, level="underlay"))
