@@ -2,8 +2,9 @@
 
 python benchmarks/precision.py results/cifar_precision/metrics.parquet [split_cifar10_small] [split_cifar10_small_bf16]
 
-Prints a Markdown table, per metric of the whole stream: the mean over optimizers of the change (bf16 − fp32), of its size for one
-seed, and of the standard deviation over seeds in fp32; then the largest paired t statistic over optimizers, with its p.
+Prints a Markdown table, per metric of the whole stream: the mean change (bf16 − fp32) with the 95 % t interval of all pairs of an
+optimizer and a seed, its size for one pair, the mean over optimizers of the standard deviation over seeds in fp32; then the
+largest paired t statistic over optimizers, with its p.
 Two runs of one seed that differ in rounding alone part ways, so a change per seed about as large as the spread is expected; what
 would speak against bf16 is a mean change that is not 0.
 """
@@ -15,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from stability_gap.analysis.measure import read_metrics
+from stability_gap.analysis.statistics import t_interval
 
 SHOWN = ["avg_acc", "min_acc", "wc_acc", "avg_sg_first", "avg_sg_previous", "avg_sg_seen", "anytime_acc", "avg_net_sg_previous"]
 
@@ -24,7 +26,7 @@ def main(path: str, plain: str = "split_cifar10_small", rounded: str = "split_ci
     rows = rows[rows["context"].isna() & rows["metric"].isin(SHOWN)]
     table = rows.pivot_table(index=["metric", "optimizer", "seed"], columns="benchmark", values="value")
     change = table[rounded] - table[plain]
-    print("| metric | mean change | change of a seed | sd over seeds, fp32 | largest t (p) |\n|---|--:|--:|--:|--:|")
+    print("| metric | mean change | change of a pair | sd over seeds, fp32 | largest t (p) |\n|---|--:|--:|--:|--:|")
     for metric in SHOWN:
         if metric not in change.index.get_level_values("metric"):
             continue
@@ -33,8 +35,9 @@ def main(path: str, plain: str = "split_cifar10_small", rounded: str = "split_ci
         tests = each.groupby("optimizer").apply(paired)
         worst = tests.abs().idxmax()
         p = 2 * stats.t.sf(abs(tests[worst]), each.groupby("optimizer").size()[worst] - 1)
+        low, high = t_interval(each.to_numpy())
         print(
-            f"| `{metric}` | {each.groupby('optimizer').mean().mean():+.3f} | {each.abs().mean():.3f} | {spread:.3f} | "
+            f"| `{metric}` | {each.mean():+.3f} [{low:+.3f}, {high:+.3f}] | {each.abs().mean():.3f} | {spread:.3f} | "
             f"{tests[worst]:+.1f} ({worst}, {p:.2f}) |"
         )
     optimizers, seeds = (table.index.get_level_values(level).nunique() for level in ("optimizer", "seed"))
