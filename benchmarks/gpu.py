@@ -7,9 +7,9 @@ Images are noise in the sizes of MNIST and CIFAR-10, so accuracies mean nothing;
 is seen. Every section goes on where one before it failed, and says how it failed.
 
 1. rehearsal: a block, captured and not, against the plain loop (`seed_blocks.rehearse`), beside the tolerance that a job allows.
-2. again: the same captured block twice, bit by bit.
-3. fallbacks: a capture that must fail, and a capture after it; a block that does not fit into a part of the memory.
-4. apart: whether the other seeds of a block have the same bytes beside a seed that diverged.
+2. apart: whether the other seeds of a block have the same bytes beside a seed that diverged.
+3. again: the same captured block twice, bit by bit.
+4. fallbacks: a capture that must fail, and a capture after it; a block that does not fit into a part of the memory.
 5. speed: milliseconds per update of all seeds together, with and without evaluation, and the memory that was reserved.
 
 What was found is written after every row, so that a call that is cut keeps what it has.

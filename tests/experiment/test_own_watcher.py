@@ -87,7 +87,15 @@ def test_one_that_cannot_be_made_is_named():
         made("NeverMade")
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), UserError("mine: no such key")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+        UserError("no such key"),
+    ],
+)
 def test_lack_of_memory_and_messages_to_the_user_are_passed_on(error):
     with pytest.raises(type(error)) as raised:
         made("Fails").see(1, error)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from stability_gap.errors import UserError
 from stability_gap.experiment.learner import Learner, Step
 from stability_gap.experiment.loop import Watcher
+from stability_gap.experiment.machine import is_out_of_memory
 from stability_gap.experiment.seed_trainer import WatcherMaker
 from stability_gap.experiment.timeline import Timeline
 
@@ -51,9 +50,11 @@ class OwnWatcher:
     def _guarded(self, when: str, call: Callable[..., Any], *arguments: object) -> Any:
         try:
             return call(*arguments)
-        except (torch.OutOfMemoryError, MemoryError, UserError):
+        except UserError:
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             reason = str(error) or type(error).__name__
             raise UserError(f"watcher {self.target!r} raised {when}: {reason}{_where(error, self.target)}") from error
 

@@ -24,7 +24,7 @@ from stability_gap.experiment.machine import (
     processor,
     resolve_device,
 )
-from stability_gap.experiment.own_watcher import own_watcher
+from stability_gap.experiment.own_watcher import OwnWatcher, own_watcher
 from stability_gap.experiment.progress import Progress
 from stability_gap.experiment.seed_blocks import train_seeds
 from stability_gap.experiment.seed_trainer import SeedTrainer
@@ -80,7 +80,7 @@ def train_cell(
                 "%s %s seed %d diverged at iteration %d", settings.benchmark, settings.optimizer, seed, record.diverged_at
             )
     for watcher in trainer.watched:
-        if hasattr(watcher, "finish"):
+        if isinstance(watcher, OwnWatcher):
             watcher.finish(output)
     read_of = {seed: digest(donor) for seed, donor in followed.items()}
     earlier = checkpoints.spent() if checkpoints is not None else dict.fromkeys(started, 0.0)
